@@ -1,0 +1,258 @@
+"""The nouns of what is written down: cycles, intents, attempts, fills. What a database keeps, free of any database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from keeper.core.model import GuardResult, PlannedSwap, PriceVote
+from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
+
+
+class Mode(StrEnum):
+    """Of a database: what was decided there was also sent, or never."""
+
+    LIVE = "live"
+    DRY_RUN = "dry_run"
+
+
+class RecordKind(StrEnum):
+    DECISION = "decision"
+    OUTCOME = "outcome"
+    OPERATOR = "operator"
+    CHECKPOINT = "checkpoint"
+
+
+class Action(StrEnum):
+    """How a cycle ended."""
+
+    HELD = "held"
+    BLOCKED = "blocked"
+    REVERTED = "reverted"
+    PLANNED = "planned"
+    SUBMITTED = "submitted"
+    FAILED = "failed"
+
+
+class IntentState(StrEnum):
+    """Open is every state before FINAL_*, ABANDONED and CANCELLED."""
+
+    PLANNED = "planned"
+    SIGNED = "signed"
+    SENT = "sent"
+    MINED_OK = "mined_ok"
+    MINED_REVERTED = "mined_reverted"
+    FINAL_OK = "final_ok"
+    FINAL_REVERTED = "final_reverted"
+    ABANDONED = "abandoned"
+    CANCELLED = "cancelled"
+    NONCE_STOLEN = "nonce_stolen"
+
+
+class AlertKind(StrEnum):
+    HIGH_DRIFT = "HIGH_DRIFT"
+    REBALANCE_FAILED = "REBALANCE_FAILED"
+    HIGH_GAS_COST = "HIGH_GAS_COST"
+    FUND_HALTED = "FUND_HALTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    fund_id: int
+    kind: AlertKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetLine:
+    """One asset in a cycle's record. `px` and what follows from it is None when the cycle had no price for it."""
+
+    asset: int
+    token: Address
+    symbol: str
+    decimals: int
+    amount: BaseUnits | None
+    px: Px | None
+    value: UsdE18 | None
+    target: Bps
+    weight_bps: Decimal | None
+    drift_relative_bps: Decimal | None
+    drift_absolute_bps: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A link of the journal before it is linked. `body` is JSON of text, booleans, lists and objects only."""
+
+    kind: RecordKind
+    fund_id: int | None
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A transaction's content. The bytes that are simulated are the bytes that are signed."""
+
+    to: Address
+    data: bytes
+    treasury_id: int
+    deadline: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class NewIntent:
+    """What is to be executed. Stored in the same database transaction as its decision."""
+
+    plan_id: str
+    signer: Address
+    chain_id: int
+    call: Call
+    gas_limit: int
+    swaps: tuple[PlannedSwap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecord:
+    """Everything one cycle leaves behind, committed as one database transaction.
+
+    `decision` is the journal's decision record; `outcomes` are later records of the same transaction (such as a
+    simulation's result). Block fields and `policy_version` are None when the observation failed. `next_due` is chain time.
+    """
+
+    cycle_id: str
+    fund_id: int
+    started_at: datetime
+    action: Action
+    reason: str
+    decision: Record
+    outcomes: tuple[Record, ...]
+    policy_version: int | None
+    block_number: int | None
+    block_hash: Hash32 | None
+    block_timestamp: Timestamp | None
+    nav: UsdE18 | None
+    tracking_error_bps: Decimal | None
+    max_drift_bps: Decimal | None
+    assets: tuple[AssetLine, ...]
+    votes: tuple[PriceVote, ...]
+    guards: tuple[GuardResult, ...]
+    intent: NewIntent | None
+    next_due: Timestamp | None
+    alerts: tuple[Alert, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One signed transaction for an intent. `raw` is what goes over the wire, read back from the database."""
+
+    id: int
+    hash: Hash32
+    raw: bytes = field(repr=False)
+    nonce: int
+    max_fee: Wei
+    max_tip: Wei
+    sent_at: datetime | None
+    reply: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A stored intent. `nonce` is None until it is signed, and never changes after."""
+
+    id: int
+    fund_id: int
+    plan_id: str
+    cycle_id: str
+    signer: Address
+    chain_id: int
+    state: IntentState
+    nonce: int | None
+    gas_limit: int
+    call: Call
+    swaps: tuple[PlannedSwap, ...]
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SwapFill:
+    """What one swap really moved, from the receipt's logs. Values are the treasury's own, by its feeds."""
+
+    venue: int
+    token_in: Address
+    token_out: Address
+    amount_in: BaseUnits
+    amount_out: BaseUnits
+    value_in: UsdE18
+    value_out: UsdE18
+
+
+@dataclass(frozen=True, slots=True)
+class RebalanceEvent:
+    """The treasury's `Rebalanced`. USD with 18 decimals; `te` are tracking errors in USD."""
+
+    id: int
+    keeper: Address
+    decision: Hash32
+    nav_before: UsdE18
+    nav_after: UsdE18
+    turnover: UsdE18
+    loss: UsdE18
+    te_before: UsdE18
+    te_after: UsdE18
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLog:
+    """An ERC-20 Transfer in or out of the treasury."""
+
+    token: Address
+    sender: Address
+    recipient: Address
+    amount: BaseUnits
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A mined transaction. `fills`, `event` and `transfers` are decoded from its logs; empty when it reverted."""
+
+    tx_hash: Hash32
+    succeeded: bool
+    block_number: int
+    block_hash: Hash32
+    tx_index: int
+    gas_used: int
+    effective_gas_price: Wei
+    l1_fee: Wei | None
+    fills: tuple[SwapFill, ...]
+    event: RebalanceEvent | None
+    transfers: tuple[TransferLog, ...]
+    revert_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A receipt as it goes into the books: with gas in USD, the holdings after it, and its outcome record."""
+
+    intent_id: int
+    receipt: Receipt
+    state: IntentState
+    gas_cost: UsdE18 | None
+    assets_after: tuple[AssetLine, ...]
+    nav_after: UsdE18 | None
+    tracking_error_bps_after: Decimal | None
+    outcome: Record
+    alerts: tuple[Alert, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A fund's place in the schedule. Chain time, except `finished_at`."""
+
+    fund_id: int
+    last_run: Timestamp | None
+    next_due: Timestamp | None
+    last_action: Action | None
+    last_reason: str | None
+    finished_at: datetime | None

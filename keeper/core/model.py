@@ -1,0 +1,255 @@
+"""The nouns: what a fund is, what was seen of it at one block. Frozen; no behaviour beyond look-ups."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+
+from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
+
+
+class VenueKind(IntEnum):
+    """Numbers as in `ITreasury.Kind`."""
+
+    V2_PAIR = 0
+    V3_POOL = 1
+    V2_ROUTER = 2
+    V3_ROUTER = 3
+
+
+class PriceSource(StrEnum):
+    """What values the fund. ORACLE is an off-chain provider, FEED the treasury's own feeds, ROUTER pool spot."""
+
+    ROUTER = "ROUTER"
+    ORACLE = "ORACLE"
+    FEED = "FEED"
+    MEDIAN = "MEDIAN"
+
+
+class DriftMode(StrEnum):
+    """`relative` is (v - t) / t, `absolute` is (v - t) / NAV."""
+
+    RELATIVE = "relative"
+    ABSOLUTE = "absolute"
+
+
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """What the keeper was told of a fund. `interval_seconds` is measured in chain time."""
+
+    id: int
+    name: str
+    treasury: Address
+    signer: Address
+    hub: Address | None
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator tunes. Fractions are of 1, amounts of USD have 18 decimals, times are seconds."""
+
+    price_source: PriceSource
+    drift_mode: DriftMode
+    drift_threshold: Decimal
+    total_drift_threshold: Decimal
+    max_rebalance_interval_seconds: int
+    cooldown_seconds: int
+    slippage_tolerance: Decimal
+    price_impact_threshold: Decimal
+    max_trade: UsdE18
+    min_trade: UsdE18
+    max_fee: Wei
+    high_gas_cost: UsdE18
+    max_price_deviation: Decimal
+    stable_price_deviation: Decimal
+    max_head_age_seconds: int
+    deadline_seconds: int
+    interval_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedPolicy:
+    """One version of a fund's policy: the one that a cycle decides by."""
+
+    version: int
+    policy: Policy
+    digest: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    number: int
+    hash: Hash32
+    parent_hash: Hash32
+    timestamp: Timestamp
+    base_fee: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAnswer:
+    """What a Chainlink-compatible feed said. `answer` may be zero or negative: judging it is not done here."""
+
+    answer: int
+    decimals: int
+    updated_at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One token of the treasury at one block. `balance` or `answer` is None when the contract did not answer."""
+
+    index: int
+    token: Address
+    symbol: str
+    decimals: int
+    feed: Address
+    max_age_seconds: int
+    target: Bps
+    buyable: bool
+    min_answer: int
+    max_answer: int
+    balance: BaseUnits | None
+    answer: FeedAnswer | None
+    code_hash: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class V2State:
+    reserve0: BaseUnits
+    reserve1: BaseUnits
+
+
+@dataclass(frozen=True, slots=True)
+class V3State:
+    sqrt_price_x96: int
+    tick: int
+    liquidity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A listed pool or router. `asset0`, `asset1` index `Treasury.assets`; `state` is None when it did not answer."""
+
+    index: int
+    kind: VenueKind
+    target: Address
+    pool: Address
+    asset0: int
+    asset1: int
+    fee_pips: int
+    enabled: bool
+    state: V2State | V3State | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The treasury's own bounds, all of NAV except `max_slip` (of a swap's input value)."""
+
+    max_slip: Bps
+    per_trade: Bps
+    min_drift: Bps
+    cooldown_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Treasury:
+    """A treasury at one block. `keeper_until` and `keeper_balance` are those of the fund's signer."""
+
+    address: Address
+    owner: Address
+    guardian: Address
+    weigher: Address
+    keeper_until: Timestamp
+    keeper_balance: Wei
+    paused: bool
+    last_id: int
+    last_rebalance: Timestamp
+    total_supply: int
+    limits: Limits
+    assets: tuple[Asset, ...]
+    venues: tuple[Venue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """All that one cycle of one fund decides from: one block, one policy version.
+
+    `native` is the chain's coin in USD (for gas), None when unknown. `known_code` maps a token to the code hash
+    it had when the keeper first met it. `open_intent` is the id of a transaction of this signer that is not
+    settled yet. `head_age_seconds` is wall clock minus block time.
+    """
+
+    fund: Fund
+    pinned: PinnedPolicy
+    chain_id: int
+    block: Block
+    head_age_seconds: int
+    treasury: Treasury
+    native: FeedAnswer | None
+    wrapped_native: Address | None
+    known_code: dict[Address, Hash32]
+    open_intent: int | None
+
+    @property
+    def policy(self) -> Policy:
+        return self.pinned.policy
+
+
+@dataclass(frozen=True, slots=True)
+class PriceVote:
+    """What one source says one asset is worth, and whether it was believed. `px` is None when it said nothing."""
+
+    asset: int
+    source: PriceSource
+    px: Px | None
+    updated_at: Timestamp | None
+    used: bool
+    reason: str
+
+
+class Verdict(StrEnum):
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    REFUSE = "refuse"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardResult:
+    """What a guard measured, what it allows and what it says. Texts are what a person reads and a record keeps."""
+
+    name: str
+    measured: str
+    limit: str
+    unit: str
+    verdict: Verdict
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSwap:
+    """A swap as the treasury takes it, with what is expected of it.
+
+    `value_in` and `value_out` are `amount_in` and `expected_out` at the price book. `impact` is the execution
+    price against the pool's price before the swap, fee left out, as a fraction.
+    """
+
+    venue: int
+    zero_for_one: bool
+    asset_in: int
+    asset_out: int
+    amount_in: BaseUnits
+    expected_out: BaseUnits
+    min_out: BaseUnits
+    value_in: UsdE18
+    value_out: UsdE18
+    fee_pips: int
+    impact: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Swaps in the order they run, what the holdings will be, and what was left out or cut down, in words."""
+
+    swaps: tuple[PlannedSwap, ...]
+    holdings_after: tuple[BaseUnits, ...]
+    notes: tuple[str, ...]
