@@ -118,7 +118,8 @@ class CycleRecord:
     """Everything one cycle leaves behind, committed as one database transaction.
 
     `decision` is the journal's decision record; `outcomes` are later records of the same transaction (such as a
-    simulation's result). Block fields and `policy_version` are None when the observation failed. `next_due` is chain time.
+    simulation's result). Block fields and `policy_version` are None when the observation failed.
+    `next_due` is chain time.
     """
 
     cycle_id: str
