@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {ITreasury} from "../interfaces/ITreasury.sol";
+
+/// @title  Who may do what, and the pause
+/// @dev    owner: everything but taking assets. guardian: only tightens. weigher: target weights.
+///         keeper: `rebalance`, until its time is over. The owner may do what guardian and weigher may.
+abstract contract Roles is ITreasury, Ownable2Step {
+    /// A keeper's key is hot: its right ends by itself unless the owner renews it.
+    uint256 internal constant MAX_KEEPER_TERM = 30 days;
+
+    /// @inheritdoc ITreasury
+    mapping(address keeper => uint64) public override keeperUntil;
+
+    address internal _guardian;
+    bool internal _paused;
+    address internal _weigher;
+
+    modifier onlyGuardian() {
+        _requireGuardian();
+        _;
+    }
+
+    // -------------------------------------------------------------------------------------------- guards
+
+    /// @dev The last valid second is `until` itself; 0 was never a keeper.
+    function _requireKeeper() internal view {
+        uint64 until = keeperUntil[msg.sender];
+        if (block.timestamp > until) revert NotKeeper(msg.sender, until);
+    }
+
+    function _requireGuardian() internal view {
+        if (msg.sender != _guardian && msg.sender != owner()) revert NotGuardian(msg.sender);
+    }
+
+    function _requireWeigher() internal view {
+        if (msg.sender != _weigher && msg.sender != owner()) revert NotWeigher(msg.sender);
+    }
+
+    function _requireNotPaused() internal view {
+        if (_paused) revert IsPaused();
+    }
+
+    // -------------------------------------------------------------------------------------------- owner
+
+    /// @inheritdoc ITreasury
+    function setKeeper(address keeper, uint64 until) external onlyOwner {
+        uint256 latest = block.timestamp + MAX_KEEPER_TERM;
+        if (until > latest) revert BadLimit(until, latest);
+        _setKeeper(keeper, until);
+    }
+
+    /// @inheritdoc ITreasury
+    function setWeigher(address weigher) external onlyOwner {
+        _setWeigher(weigher);
+    }
+
+    /// @inheritdoc ITreasury
+    function setGuardian(address guardian) external onlyOwner {
+        _guardian = guardian;
+        emit GuardianSet(guardian);
+    }
+
+    /// @inheritdoc ITreasury
+    function unpause() external onlyOwner {
+        _paused = false;
+        emit Unpaused(msg.sender);
+    }
+
+    // -------------------------------------------------------------------------------------------- guardian
+
+    /// @inheritdoc ITreasury
+    function pause() external onlyGuardian {
+        _paused = true;
+        emit Paused(msg.sender);
+    }
+
+    /// @inheritdoc ITreasury
+    function revokeKeeper(address keeper) external onlyGuardian {
+        _setKeeper(keeper, 0);
+    }
+
+    /// @inheritdoc ITreasury
+    function revokeWeigher() external onlyGuardian {
+        _setWeigher(address(0));
+    }
+
+    function _setKeeper(address keeper, uint64 until) private {
+        keeperUntil[keeper] = until;
+        emit KeeperSet(keeper, until);
+    }
+
+    function _setWeigher(address weigher) private {
+        _weigher = weigher;
+        emit WeigherSet(weigher);
+    }
+}
