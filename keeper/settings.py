@@ -1,0 +1,234 @@
+"""The environment, read once. Every tunable is a variable with its unit; all mistakes are reported together."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, cast
+
+from eth_utils import is_hex_address, to_checksum_address
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from keeper.core.ledger import Mode
+from keeper.core.model import DriftMode, Policy, PriceSource
+from keeper.core.units import Address, Wei, usd_e18
+
+LOCAL_CHAIN_ID: Final = 31337
+GWEI: Final = 10**9
+
+
+class ConfigurationError(Exception):
+    """What is wrong with the configuration, a line each, fit for an operator. Never holds a secret."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _address(value: object) -> str:
+    if not isinstance(value, str) or not is_hex_address(value):
+        raise ValueError("is not an address (0x and 40 hex digits)")
+    return str(to_checksum_address(value))
+
+
+AddressField = Annotated[str, BeforeValidator(_address)]
+Fraction = Annotated[Decimal, Field(gt=0, lt=1)]
+
+
+class PolicyFields(BaseModel):
+    """What an operator tunes while the keeper runs. The environment gives the defaults, the database the versions.
+
+    Field names in upper case are the variables' names; `keeper config set` takes the same names and passes the same
+    validation.
+    """
+
+    price_source: PriceSource = PriceSource.MEDIAN
+    drift_mode: DriftMode = DriftMode.RELATIVE
+    drift_threshold: Fraction = Decimal("0.15")
+    total_drift_threshold: Fraction = Decimal("0.10")
+    max_rebalance_interval_hours: Annotated[Decimal, Field(ge=0)] = Decimal(720)
+    cooldown_minutes: Annotated[Decimal, Field(ge=0)] = Decimal(15)
+    slippage_tolerance: Annotated[Decimal, Field(gt=0, le=Decimal("0.1"))] = Decimal("0.01")
+    price_impact_threshold: Fraction = Decimal("0.05")
+    max_trade_size_usd: Annotated[Decimal, Field(gt=0)] = Decimal(10_000)
+    min_trade_size_usd: Annotated[Decimal, Field(ge=0)] = Decimal(50)
+    max_fee_gwei: Annotated[Decimal, Field(gt=0)] = Decimal(100)
+    high_gas_cost_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50)
+    max_price_deviation: Fraction = Decimal("0.02")
+    stable_price_deviation: Fraction = Decimal("0.003")
+    max_head_age_seconds: Annotated[int, Field(ge=0)] = 36
+    deadline_seconds: Annotated[int, Field(ge=30, le=86_400)] = 600
+    interval_minutes: Annotated[Decimal, Field(gt=0)] = Decimal(5)
+
+    @field_validator("price_source")
+    @classmethod
+    def _source_is_built(cls, value: PriceSource) -> PriceSource:
+        if value is PriceSource.ORACLE:
+            raise ValueError("ORACLE is not available in this version: use FEED, ROUTER or MEDIAN")
+        return value
+
+    @field_validator("min_trade_size_usd")
+    @classmethod
+    def _sizes_are_ordered(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        largest = info.data.get("max_trade_size_usd")
+        if largest is not None and value > largest:
+            raise ValueError(f"is above MAX_TRADE_SIZE_USD ({largest})")
+        return value
+
+    def to_policy(self) -> Policy:
+        """The policy as the core wants it: integers of base units, seconds, fractions."""
+        return Policy(
+            price_source=self.price_source,
+            drift_mode=self.drift_mode,
+            drift_threshold=self.drift_threshold,
+            total_drift_threshold=self.total_drift_threshold,
+            max_rebalance_interval_seconds=int(self.max_rebalance_interval_hours * 3600),
+            cooldown_seconds=int(self.cooldown_minutes * 60),
+            slippage_tolerance=self.slippage_tolerance,
+            price_impact_threshold=self.price_impact_threshold,
+            max_trade=usd_e18(self.max_trade_size_usd),
+            min_trade=usd_e18(self.min_trade_size_usd),
+            max_fee=Wei(int(self.max_fee_gwei * GWEI)),
+            high_gas_cost=usd_e18(self.high_gas_cost_usd),
+            max_price_deviation=self.max_price_deviation,
+            stable_price_deviation=self.stable_price_deviation,
+            max_head_age_seconds=self.max_head_age_seconds,
+            deadline_seconds=self.deadline_seconds,
+            interval_seconds=int(self.interval_minutes * 60),
+        )
+
+    def as_variables(self) -> dict[str, str]:
+        """The policy by the names of its variables, as text: what a policy version stores."""
+        return {name.upper(): str(getattr(self, name)) for name in PolicyFields.model_fields}
+
+
+class Settings(PolicyFields, BaseSettings):
+    """Endpoints, secrets and defaults. Made by `load`; nothing else reads the environment."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    chain_id: Annotated[int, Field(gt=0)]
+    rpc_url: SecretStr
+    treasury_address: AddressField | None = None
+    fund_name: str = "main"
+    hub_token: AddressField | None = None
+    uniswap_v2_router: AddressField | None = None
+    native_usd_feed: AddressField | None = None
+    keeper_address: AddressField | None = None
+    keystore_file: Path | None = None
+    keystore_password_file: Path | None = None
+    private_key: SecretStr | None = None
+    send_transactions: bool = False
+    database_url: SecretStr = SecretStr("sqlite:///keeper-{chain_id}-{mode}.db")
+    coingecko_api_key: SecretStr | None = None
+    rpc_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
+    cycle_timeout_seconds: Annotated[float, Field(gt=0)] = 180.0
+    head_poll_seconds: Annotated[float, Field(gt=0)] = 4.0
+    heartbeat_seconds: Annotated[float, Field(gt=0)] = 60.0
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("chain_id")
+    @classmethod
+    def _real_chains_have_a_clock(cls, value: int, info: ValidationInfo) -> int:
+        if info.data.get("max_head_age_seconds") == 0 and value != LOCAL_CHAIN_ID:
+            raise ValueError(f"MAX_HEAD_AGE_SECONDS=0 (off) is accepted on chain {LOCAL_CHAIN_ID} only")
+        return value
+
+    @field_validator("rpc_url")
+    @classmethod
+    def _rpc_is_http(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value
+
+    @field_validator("keystore_file", "keystore_password_file")
+    @classmethod
+    def _file_is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"no such file: {value}")
+        return value
+
+    @field_validator("private_key")
+    @classmethod
+    def _raw_key_is_local(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value().removeprefix("0x")
+        if len(text) != 64 or any(c not in "0123456789abcdefABCDEF" for c in text):
+            raise ValueError("is not a private key (32 bytes in hex)")
+        if info.data.get("chain_id", LOCAL_CHAIN_ID) != LOCAL_CHAIN_ID:
+            raise ValueError(f"a raw key is accepted on chain {LOCAL_CHAIN_ID} only: use KEYSTORE_FILE")
+        if info.data.get("keystore_file") is not None:
+            raise ValueError("set either PRIVATE_KEY or KEYSTORE_FILE, not both")
+        return value
+
+    @field_validator("send_transactions")
+    @classmethod
+    def _sending_needs_a_key(cls, value: bool, info: ValidationInfo) -> bool:
+        if not value:
+            return value
+        keystore, password = info.data.get("keystore_file"), info.data.get("keystore_password_file")
+        if info.data.get("private_key") is None and "keystore_file" in info.data and keystore is None:
+            raise ValueError("sending needs a key: set KEYSTORE_FILE and KEYSTORE_PASSWORD_FILE")
+        if keystore is not None and "keystore_password_file" in info.data and password is None:
+            raise ValueError("KEYSTORE_FILE needs KEYSTORE_PASSWORD_FILE")
+        return value
+
+    def mode(self, dry_run: bool = False) -> Mode:
+        """Of this run, and of the database it may write to."""
+        return Mode.LIVE if self.send_transactions and not dry_run else Mode.DRY_RUN
+
+    def database(self, mode: Mode) -> str:
+        """DATABASE_URL with its places filled in."""
+        return self.database_url.get_secret_value().replace("{chain_id}", str(self.chain_id)).replace("{mode}", mode)
+
+    def secrets(self) -> list[str]:
+        """Every text that no log line may show."""
+        held = (self.private_key, self.coingecko_api_key)
+        return [secret.get_secret_value() for secret in held if secret is not None]
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """The settings of this process. Raises ConfigurationError with every mistake."""
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            raise ConfigurationError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> list[str]:
+    """A line per mistake: the variable, what was wrong, what it was unless it is secret."""
+    lines = []
+    for mistake in error.errors():
+        name = str(mistake["loc"][0]) if mistake["loc"] else "settings"
+        if mistake["type"] == "missing":
+            lines.append(f"{name.upper()}: is not set")
+            continue
+        text = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        field = Settings.model_fields.get(name)
+        secret = field is None or "SecretStr" in str(field.annotation)
+        shown = "" if secret else f" (it is {str(mistake['input'])!r})"
+        lines.append(f"{name.upper()}: {text}{shown}")
+    return lines
+
+
+def parse_policy(variables: Mapping[str, str]) -> Policy:
+    """A stored policy version. Raises ConfigurationError when it would not pass today's validation."""
+    return policy_fields(variables).to_policy()
+
+
+def policy_fields(variables: Mapping[str, str]) -> PolicyFields:
+    """Validate variables by name. Unknown names are mistakes too."""
+    names = {name.upper() for name in PolicyFields.model_fields}
+    unknown = [f"{name}: is not a policy variable" for name in variables if name not in names]
+    if unknown:
+        raise ConfigurationError(unknown)
+    try:
+        return PolicyFields.model_validate(cast(dict[str, Any], {k.lower(): v for k, v in variables.items()}))
+    except ValidationError as error:
+        raise ConfigurationError(explain(error)) from None
+
+
+def address_or_none(value: str | None) -> Address | None:
+    return None if value is None else Address(value)

@@ -1,0 +1,113 @@
+"""The environment: every mistake at once, nothing secret in what is said, and `.env.example` that is true."""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from keeper.core.ledger import Mode
+from keeper.core.units import usd_e18
+from keeper.settings import ConfigurationError, PolicyFields, Settings, parse_policy, policy_fields
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+KEY = "0x" + "ab" * 32
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in ({"CHAIN_ID": "31337", "RPC_URL": "http://127.0.0.1:8545"} | variables).items():
+        monkeypatch.setenv(name, value)
+    return Settings.load(_env_file=None)
+
+
+def test_defaults_are_those_of_the_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch)
+    assert settings.send_transactions is False
+    policy = settings.to_policy()
+    assert policy.drift_threshold == Decimal("0.15")
+    assert policy.cooldown_seconds == 900
+    assert policy.max_trade == usd_e18(Decimal(10_000))
+    assert policy.min_trade == usd_e18(Decimal(50))
+    assert policy.slippage_tolerance == Decimal("0.01")
+    assert policy.price_impact_threshold == Decimal("0.05")
+
+
+def test_every_mistake_is_reported_at_once_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(
+            monkeypatch,
+            CHAIN_ID="1",
+            RPC_URL="ftp://user:hunter2@node",
+            DRIFT_THRESHOLD="1.5",
+            TREASURY_ADDRESS="0x33",
+            MIN_TRADE_SIZE_USD="20000",
+            PRICE_SOURCE="ORACLE",
+            PRIVATE_KEY=KEY,
+            KEYSTORE_FILE="/nowhere/key.json",
+            MAX_HEAD_AGE_SECONDS="0",
+            INTERVAL_MINUTES="soon",
+        )
+    named = {problem.split(":")[0] for problem in caught.value.problems}
+    assert named == {
+        "CHAIN_ID",
+        "RPC_URL",
+        "DRIFT_THRESHOLD",
+        "TREASURY_ADDRESS",
+        "MIN_TRADE_SIZE_USD",
+        "PRICE_SOURCE",
+        "KEYSTORE_FILE",
+        "INTERVAL_MINUTES",
+    }
+    assert "hunter2" not in str(caught.value)
+    assert KEY[2:] not in str(caught.value)
+
+
+def test_a_raw_key_is_for_local_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, PRIVATE_KEY=KEY, SEND_TRANSACTIONS="true").mode() is Mode.LIVE
+    with pytest.raises(ConfigurationError, match="chain 31337 only") as caught:
+        load(monkeypatch, PRIVATE_KEY=KEY, CHAIN_ID="1")
+    assert KEY[2:] not in str(caught.value)
+
+
+def test_sending_needs_a_key_and_a_keystore_its_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="SEND_TRANSACTIONS: sending needs a key"):
+        load(monkeypatch, SEND_TRANSACTIONS="true")
+    keystore = tmp_path / "key.json"
+    keystore.write_text("{}")
+    with pytest.raises(ConfigurationError, match="needs KEYSTORE_PASSWORD_FILE"):
+        load(monkeypatch, SEND_TRANSACTIONS="true", KEYSTORE_FILE=str(keystore))
+
+
+def test_a_dry_run_has_its_own_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, PRIVATE_KEY=KEY, SEND_TRANSACTIONS="true")
+    assert settings.database(settings.mode()) == "sqlite:///keeper-31337-live.db"
+    assert settings.database(settings.mode(dry_run=True)) == "sqlite:///keeper-31337-dry_run.db"
+
+
+def test_secrets_do_not_show_when_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, PRIVATE_KEY=KEY, RPC_URL="https://node/v3/s3cret", COINGECKO_API_KEY="CG-s3cret")
+    assert "s3cret" not in repr(settings)
+    assert KEY[2:] not in repr(settings)
+    assert "s3cret" not in str(settings.model_dump())
+
+
+def test_a_policy_survives_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, DRIFT_THRESHOLD="0.031", INTERVAL_MINUTES="0.5")
+    assert parse_policy(settings.as_variables()) == settings.to_policy()
+
+
+def test_an_unknown_policy_variable_is_a_mistake() -> None:
+    with pytest.raises(ConfigurationError, match="DRIFT_TRESHOLD: is not a policy variable"):
+        policy_fields(PolicyFields().as_variables() | {"DRIFT_TRESHOLD": "0.1"})
+
+
+def test_env_example_names_every_variable_with_its_default() -> None:
+    text = (ROOT / ".env.example").read_text()
+    shown = dict(re.findall(r"^([A-Z_0-9]+)=(.*)$", text, re.MULTILINE))
+    assert set(shown) == {name.upper() for name in Settings.model_fields}
+    defaults = PolicyFields().as_variables()
+    assert {name: shown[name] for name in defaults} == defaults
