@@ -43,6 +43,11 @@ class Redactor:
         return _BARE_KEY.sub(HIDDEN, text)
 
 
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """`Redactor(secrets)(text)`, for one text; who has many keeps the Redactor."""
+    return Redactor(secrets)(text)
+
+
 def origin(url: str) -> str:
     """`scheme://host[:port]` of a URL: providers put their keys into user, path and query. Never raises."""
     try:
@@ -65,12 +70,13 @@ def url_secrets(url: str) -> list[str]:
         parts = urlsplit(url)
     except ValueError:
         return [url]
-    pieces = [parts.password or ""]
-    if parts.scheme in _ENDPOINT_SCHEMES:
-        pieces += [parts.username or "", parts.query, parts.path.strip("/"), *parts.path.split("/")]
-        pieces += [value for pair in parts.query.split("&") for value in pair.split("=")[1:]]
+    password = [parts.password] if parts.password else []
+    if parts.scheme not in _ENDPOINT_SCHEMES:
+        return password
+    pieces = [parts.username or "", parts.query, parts.path.strip("/"), *parts.path.split("/")]
+    pieces += [value for pair in parts.query.split("&") for value in pair.split("=")[1:]]
     # Short pieces are words such as "v2" or "rpc"; providers' keys are longer than any of them.
-    return sorted({piece for piece in pieces if len(piece) >= 8}, key=len, reverse=True)
+    return password + [piece for piece in pieces if len(piece) >= 8]
 
 
 def _cut_url(match: re.Match[str]) -> str:
