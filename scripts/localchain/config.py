@@ -125,9 +125,9 @@ _ASSETS = (
 
 # The deepest holds a hundred times the shallowest. Every asset has a deep way to the hub.
 _POOLS = (
-    PoolSpec(2, "WETH", "USDC", 3000, Decimal(40)),
-    PoolSpec(2, "WBTC", "USDC", 3000, Decimal(30)),
-    PoolSpec(2, "USDT", "USDC", 3000, Decimal(20)),
+    PoolSpec(2, "WETH", "USDC", 3000, Decimal(30)),
+    PoolSpec(2, "WBTC", "USDC", 3000, Decimal(24)),
+    PoolSpec(2, "USDT", "USDC", 3000, Decimal(16)),
     PoolSpec(2, "DAI", "USDC", 3000, Decimal(16)),
     PoolSpec(2, "LINK", "USDC", 3000, Decimal(16)),
     PoolSpec(2, "UNI", "USDC", 3000, Decimal(16)),
@@ -135,14 +135,14 @@ _POOLS = (
     PoolSpec(2, "WBTC", "WETH", 3000, Decimal(20)),
     PoolSpec(2, "LINK", "WETH", 3000, Decimal(4)),
     PoolSpec(2, "UNI", "WETH", 3000, Decimal(4)),
-    PoolSpec(2, "MATIC", "WETH", 3000, Decimal("0.4")),
-    PoolSpec(3, "WETH", "USDC", 500, Decimal(40)),
+    PoolSpec(2, "MATIC", "WETH", 3000, Decimal("0.3")),
+    PoolSpec(3, "WETH", "USDC", 500, Decimal(30)),
     PoolSpec(3, "WETH", "USDC", 3000, Decimal(20)),
     PoolSpec(3, "WBTC", "USDC", 3000, Decimal(10)),
     PoolSpec(3, "USDT", "USDC", 500, Decimal(10)),
     PoolSpec(3, "LINK", "WETH", 3000, Decimal(4)),
     PoolSpec(3, "UNI", "WETH", 3000, Decimal(4)),
-    PoolSpec(3, "MATIC", "USDC", 10_000, Decimal("0.4")),
+    PoolSpec(3, "MATIC", "USDC", 10_000, Decimal("0.3")),
 )
 
 _TARGETS = {
@@ -157,7 +157,7 @@ _TARGETS = {
 }
 
 
-def default_config(size_usd: Decimal = Decimal(1_000_000), limits: Limits | None = None) -> DevnetConfig:
+def default_config(size_usd: Decimal = Decimal(2_000_000), limits: Limits | None = None) -> DevnetConfig:
     """Eight assets, eighteen pools, one fund that holds all of them at its targets."""
     fund = FundSpec("Large Cap Index", "LCI", size_usd, _TARGETS, limits=limits or Limits())
     return DevnetConfig(_ASSETS, _POOLS, (fund,))

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.localchain import accounts
-from scripts.localchain.anvil import CHAIN_ID, ROOT, AnvilError, running_anvil
+from scripts.localchain.anvil import CHAIN_ID, ROOT, AnvilError
+from scripts.localchain.chain import local_chain
 from scripts.localchain.config import default_config
-from scripts.localchain.deployment import Deployment, deploy
+from scripts.localchain.deployment import Deployment
 from scripts.localchain.node import TransactionFailed
 from scripts.localchain.process import Stopped, stopping_on_signals
 from scripts.localchain.rpc import RpcError
-from scripts.localchain.state import StateInUse, environment_lines, keeper_environment, locked
+from scripts.localchain.state import StateInUse, environment_lines, locked
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,14 +52,13 @@ def _run(options: argparse.Namespace) -> None:
     folder: Path = (options.state_dir or default).absolute()
     with (
         locked(folder),
-        running_anvil(folder / "anvil.log", port=options.port, fork_url=options.fork_url) as node,
+        local_chain(folder, default_config(), port=options.port, fork_url=options.fork_url) as chain,
     ):
-        deployment = deploy(node, default_config())
-        node.mine_every(options.block_time)
-        environment = keeper_environment(deployment, node, folder)
+        chain.node.mine_every(options.block_time)
+        environment = chain.keeper_environment(folder)
         (folder / "env").write_text(environment_lines(environment))
         show = _as_json if options.json else _as_text
-        print(show(deployment, environment, folder / "env", options), flush=True)
+        print(show(chain.deployment, environment, folder / "env", options), flush=True)
         while True:
             signal.pause()
 

@@ -1,0 +1,25 @@
+"""One local chain for all end-to-end tests of a worker; each test gets it as it was at the start."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.localchain.chain import LocalChain, local_chain
+from scripts.localchain.config import default_config
+
+
+@pytest.fixture(scope="session")
+def shared_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
+    """Never used by a test directly: what a test changes here, the next one would meet."""
+    with local_chain(tmp_path_factory.mktemp("chain"), default_config()) as chain:
+        chain.node.automine()
+        yield chain
+
+
+@pytest.fixture
+def chain(shared_chain: LocalChain) -> Iterator[LocalChain]:
+    """Anvil with Uniswap, tokens, feeds and a seeded treasury; a block per transaction; undone after the test."""
+    snapshot = shared_chain.node.snapshot()
+    yield shared_chain
+    shared_chain.node.automine()
+    shared_chain.node.revert(snapshot)
