@@ -46,8 +46,7 @@ contract VenuesTest is World {
         for (uint16 venue = V2_PAIR; venue <= USDT_V3_ROUTER; ++venue) {
             uint8 bought = venue < USDT_V2_PAIR ? USDC : USDT;
             uint256 before = held(bought);
-            vm.warp(block.timestamp + 15 minutes);
-            _refreshFeeds();
+            pass(15 minutes);
             ITreasury.Outcome memory outcome = rebalance(batch(order(venue, WETH, 10e18)));
             same(outcome.turnover, 20_000e18, "turnover");
             // 0.3 % fee and, at 20,000 into 10,000,000 USD, 0.2 % impact; two venues share each pool.
@@ -116,12 +115,5 @@ contract VenuesTest is World {
     function _leftNoAllowance(uint8 index) private view {
         same(IERC20(token[index]).allowance(address(treasury), v2Router), 0, "V2 router's allowance");
         same(IERC20(token[index]).allowance(address(treasury), v3Router), 0, "V3 router's allowance");
-    }
-
-    function _refreshFeeds() private {
-        for (uint256 i; i < 4; ++i) {
-            (, int256 answer,,,) = feed[i].latestRoundData();
-            feed[i].setAnswer(answer);
-        }
     }
 }

@@ -13,6 +13,8 @@ import {Roles} from "./Roles.sol";
 abstract contract Registry is Roles {
     /// Every rebalance reads every price: a longer list would not fit a block for long.
     uint256 internal constant MAX_ASSETS = 64;
+    /// Observers read the whole list; a disabled venue stays in it.
+    uint256 internal constant MAX_VENUES = 256;
     /// A floor lower than this would be no floor.
     uint256 internal constant MAX_SLIP_BPS = 300;
 
@@ -73,8 +75,8 @@ abstract contract Registry is Roles {
         _requireConsistent(asset);
         if (asset.targetBps != 0) revert BadTargets(asset.targetBps);
         index = uint8(_assets.length);
-        _assets.push(asset);
-        emit AssetSet(index, asset);
+        _assets.push();
+        _store(index, asset);
     }
 
     /// @inheritdoc ITreasury
@@ -84,8 +86,7 @@ abstract contract Registry is Roles {
         if (asset.token != listed.token) revert BadAsset(asset.token);
         _requireConsistent(asset);
         if (asset.targetBps != listed.targetBps) revert BadTargets(asset.targetBps);
-        _assets[index] = asset;
-        emit AssetSet(index, asset);
+        _store(index, asset);
     }
 
     /// @inheritdoc ITreasury
@@ -95,18 +96,24 @@ abstract contract Registry is Roles {
         emit AssetSet(index, asset);
     }
 
+    function _store(uint8 index, Asset calldata asset) private {
+        _assets[index] = asset;
+        emit AssetSet(index, _assets[index]);
+    }
+
     // -------------------------------------------------------------------------------------------- venues
 
     /// @inheritdoc ITreasury
     /// @dev A disabled venue comes back by being added again.
     function addVenue(Venue calldata venue) external onlyOwner returns (uint16 index) {
+        _requireAtMost(_venues.length + 1, MAX_VENUES);
         index = uint16(_venues.length);
         address token0 = _requireAsset(venue.i0).token;
         address token1 = _requireAsset(venue.i1).token;
         address factory = Venues.isV2(venue.kind) ? V2_FACTORY : V3_FACTORY;
         if (!Venues.isGenuine(venue, token0, token1, factory)) revert BadVenue(index);
         _venues.push(venue);
-        emit VenueSet(index, venue);
+        emit VenueSet(index, _venues[index]);
     }
 
     /// @inheritdoc ITreasury

@@ -15,7 +15,7 @@ interface Vm {
     function etch(address account, bytes calldata code) external;
     function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
     function expectRevert() external;
-    function expectRevert(bytes4 selector) external;
+    function expectPartialRevert(bytes4 selector) external;
     function expectRevert(bytes calldata reason) external;
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);

@@ -39,12 +39,15 @@ abstract contract World is Checks, Uniswap {
     address internal constant STRANGER = address(0x53);
     bytes32 internal constant DECISION = keccak256("why");
 
+    /// Kept here because a compiler may take `block.timestamp` for a constant of the whole call.
+    uint256 internal time = 1_700_000_000;
+
     Treasury internal treasury;
     address[4] internal token;
     DevFeed[4] internal feed;
 
     function setUp() public virtual {
-        vm.warp(1_700_000_000);
+        vm.warp(time);
         deployUniswap();
         treasury = new Treasury("Index", "IDX", address(this), v2Factory, v3Factory);
         _list(USDC, address(new DevToken("USD Coin", "USDC", 6)), 1e8);
@@ -55,7 +58,7 @@ abstract contract World is Checks, Uniswap {
         _openVenues(USDT);
         addVenue(ITreasury.Kind.V3Pool, v3Pool(token[WBTC], 2_500e8, token[WETH], 50_000e18, 500), WBTC, WETH, 500);
         treasury.setTargets(_weights(2500, 4000, 2500, 1000));
-        treasury.setKeeper(KEEPER, uint64(block.timestamp + 30 days));
+        treasury.setKeeper(KEEPER, uint64(time + 30 days));
         treasury.setGuardian(GUARDIAN);
         treasury.setWeigher(WEIGHER);
         _seed();
@@ -135,6 +138,16 @@ abstract contract World is Checks, Uniswap {
 
     // -------------------------------------------------------------------------------------------- acting
 
+    /// @dev Time passes and the feeds report again what they said last.
+    function pass(uint256 seconds_) internal {
+        time += seconds_;
+        vm.warp(time);
+        for (uint256 i; i < feed.length; ++i) {
+            (, int256 answer,,,) = feed[i].latestRoundData();
+            feed[i].setAnswer(answer);
+        }
+    }
+
     function order(uint16 venue, uint8 tokenIn, uint256 amountIn) internal view returns (ITreasury.Swap memory) {
         bool zeroForOne = treasury.snapshot().venues[venue].i0 == tokenIn;
         return ITreasury.Swap({venue: venue, zeroForOne: zeroForOne, amountIn: uint112(amountIn), minOut: 0});
@@ -153,14 +166,14 @@ abstract contract World is Checks, Uniswap {
     function rebalance(ITreasury.Swap[] memory swaps) internal returns (ITreasury.Outcome memory) {
         uint64 id = treasury.snapshot().lastId + 1;
         vm.prank(KEEPER);
-        return treasury.rebalance(swaps, id, uint64(block.timestamp), DECISION);
+        return treasury.rebalance(swaps, id, uint64(time), DECISION);
     }
 
     function expect(bytes memory reason, ITreasury.Swap[] memory swaps) internal {
         uint64 id = treasury.snapshot().lastId + 1;
         vm.expectRevert(reason);
         vm.prank(KEEPER);
-        treasury.rebalance(swaps, id, uint64(block.timestamp), DECISION);
+        treasury.rebalance(swaps, id, uint64(time), DECISION);
     }
 
     function held(uint8 index) internal view returns (uint256) {

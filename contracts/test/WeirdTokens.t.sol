@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {DevFeed} from "../src/devnet/DevFeed.sol";
+import {ITreasury} from "../src/interfaces/ITreasury.sol";
+import {WeirdToken} from "./support/WeirdToken.sol";
+import {World} from "./support/World.sol";
+import {vm} from "./support/Vm.sol";
+
+/// @title Tokens that take a fee, charge extra, call back or keep an allowance, and strangers at the V3 callback
+contract WeirdTokensTest is World {
+    uint8 private constant WEIRD = 4;
+    uint16 private constant PAIR = 9;
+    uint16 private constant POOL = 10;
+    uint16 private constant ROUTER2 = 11;
+    uint16 private constant ROUTER3 = 12;
+
+    WeirdToken private weird;
+
+    /// @dev WEIRD at 1 USD, 100,000 of it, in all four kinds of venue against WETH; well behaved until told otherwise.
+    function setUp() public override {
+        super.setUp();
+        weird = new WeirdToken();
+        DevFeed price = new DevFeed("WRD", 8);
+        price.setAnswer(1e8);
+        treasury.addAsset(_asset(address(weird), address(price), 18, 1e8));
+        address pair = v2Pair(address(weird), 10_000_000e18, token[WETH], 5_000e18);
+        address pool = v3Pool(address(weird), 10_000_000e18, token[WETH], 5_000e18, 3000);
+        addVenue(ITreasury.Kind.V2Pair, pair, WEIRD, WETH, 3000);
+        addVenue(ITreasury.Kind.V3Pool, pool, WEIRD, WETH, 3000);
+        addVenue(ITreasury.Kind.V2Router, v2Router, WEIRD, WETH, 3000);
+        addVenue(ITreasury.Kind.V3Router, v3Router, WEIRD, WETH, 3000);
+        weird.mint(address(treasury), 100_000e18);
+    }
+
+    function test_behaves_at_first() public {
+        for (uint16 venue = PAIR; venue <= ROUTER3; ++venue) {
+            rebalance(batch(order(venue, WEIRD, 1_000e18)));
+            pass(15 minutes);
+        }
+        same(weird.balanceOf(address(treasury)), 96_000e18, "sold in every venue");
+    }
+
+    // -------------------------------------------------------------------------------------------- fees
+
+    function test_fee_on_input_of_a_pair_or_pool() public {
+        weird.takeFee(100);
+        bytes memory reason =
+            abi.encodeWithSelector(ITreasury.InexactTransfer.selector, address(weird), 990e18, 1_000e18);
+        expect(reason, batch(order(PAIR, WEIRD, 1_000e18)));
+        expect(reason, batch(order(POOL, WEIRD, 1_000e18)));
+    }
+
+    /// @dev A router pays the pool out of our sight: the pool's own check has to stop it.
+    function test_fee_on_input_of_a_router() public {
+        weird.takeFee(100);
+        expect(abi.encodeWithSignature("Error(string)", "UniswapV2: K"), batch(order(ROUTER2, WEIRD, 1_000e18)));
+        expect(abi.encodeWithSignature("Error(string)", "IIA"), batch(order(ROUTER3, WEIRD, 1_000e18)));
+    }
+
+    function test_fee_on_output() public {
+        weird.takeFee(1);
+        for (uint16 venue = PAIR; venue <= ROUTER3; ++venue) {
+            ITreasury.Swap[] memory swaps = batch(order(venue, WETH, 1e18));
+            vm.expectPartialRevert(ITreasury.InexactTransfer.selector);
+            vm.prank(KEEPER);
+            treasury.rebalance(swaps, 1, uint64(time), DECISION);
+        }
+    }
+
+    function test_extra_charge_on_the_sender() public {
+        weird.chargeSender(100);
+        bytes memory reason =
+            abi.encodeWithSelector(ITreasury.InexactTransfer.selector, address(weird), 1_010e18, 1_000e18);
+        for (uint16 venue = PAIR; venue <= ROUTER3; ++venue) {
+            expect(reason, batch(order(venue, WEIRD, 1_000e18)));
+        }
+    }
+
+    // -------------------------------------------------------------------------------------------- allowance
+
+    function test_sticky_allowance_is_taken_back() public {
+        weird.keepAllowances();
+        rebalance(batch(order(ROUTER2, WEIRD, 1_000e18)));
+        same(weird.allowance(address(treasury), v2Router), 0, "V2 router's allowance");
+        pass(15 minutes);
+        rebalance(batch(order(ROUTER3, WEIRD, 1_000e18)));
+        same(weird.allowance(address(treasury), v3Router), 0, "V3 router's allowance");
+    }
+
+    // -------------------------------------------------------------------------------------------- re-entry
+
+    function test_no_re_entry_from_a_token() public {
+        // The token itself is made a keeper: only the lock stands between it and a batch within the batch.
+        treasury.setKeeper(address(weird), uint64(time + 1));
+        ITreasury.Swap[] memory inner = batch(order(V2_PAIR, USDC, 1e6));
+        bytes memory call_ = abi.encodeCall(ITreasury.rebalance, (inner, 2, uint64(time), DECISION));
+        treasury.setLimits(limits(100, 1000, 10, 0));
+        _answers(call_, abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector));
+    }
+
+    function test_views_do_not_answer_in_the_middle_of_a_batch() public {
+        bytes memory locked =
+            abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
+        _answers(abi.encodeCall(ITreasury.nav, ()), locked);
+        _answers(abi.encodeCall(ITreasury.sharePrice, ()), locked);
+        _answers(abi.encodeCall(ITreasury.componentUnits, ()), locked);
+        _answers(abi.encodeCall(ITreasury.trackingError, ()), locked);
+    }
+
+    /// @dev While the pool is being paid the door is closed already.
+    function test_token_cannot_use_the_callback_while_it_is_open() public {
+        bytes memory call_ = abi.encodeWithSignature(
+            "uniswapV3SwapCallback(int256,int256,bytes)", int256(1_000e18), int256(-1), bytes("")
+        );
+        _answers(call_, abi.encodeWithSelector(ITreasury.BadCallback.selector, address(weird)));
+    }
+
+    /// @dev WEIRD makes `data` its call to the treasury in the middle of a sale through the V3 pool.
+    function _answers(bytes memory data, bytes memory expected) private {
+        weird.callOnTransfer(address(treasury), data);
+        rebalance(batch(order(POOL, WEIRD, 1_000e18)));
+        holds(weird.called(), "the token called back");
+        holds(keccak256(weird.answer()) == keccak256(expected), "and was refused");
+        pass(15 minutes);
+    }
+
+    // -------------------------------------------------------------------------------------------- callback
+
+    function test_callback_from_a_stranger() public {
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadCallback.selector, STRANGER));
+        vm.prank(STRANGER);
+        treasury.uniswapV3SwapCallback(1, -1, "");
+    }
+
+    /// @dev Also a listed pool is a stranger while nothing was asked of it.
+    function test_callback_from_a_listed_pool_out_of_turn() public {
+        address pool = treasury.snapshot().venues[V3_POOL].target;
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadCallback.selector, pool));
+        vm.prank(pool);
+        treasury.uniswapV3SwapCallback(1, -1, "");
+    }
+
+    function test_callback_from_address_zero() public {
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadCallback.selector, address(0)));
+        vm.prank(address(0));
+        treasury.uniswapV3SwapCallback(0, 0, "");
+    }
+
+    function test_pool_that_asks_for_more_than_was_meant() public {
+        _poolThatAsks(int256(1_000e18 + 1));
+    }
+
+    function test_pool_that_asks_for_nothing() public {
+        _poolThatAsks(0);
+    }
+
+    /// @dev The listed pool's code is replaced by one that owes an amount of its choice.
+    function _poolThatAsks(int256 owed) private {
+        address pool = treasury.snapshot().venues[POOL].target;
+        ITreasury.Swap[] memory swaps = batch(order(POOL, WEIRD, 1_000e18));
+        vm.etch(pool, address(new GreedyPool(owed)).code);
+        expect(abi.encodeWithSelector(ITreasury.BadCallback.selector, pool), swaps);
+    }
+
+    /// @dev A pool that asks twice is paid once.
+    function test_pool_that_asks_twice() public {
+        address pool = treasury.snapshot().venues[POOL].target;
+        ITreasury.Swap[] memory swaps = batch(order(POOL, WEIRD, 1_000e18));
+        vm.etch(pool, address(new TwicePool()).code);
+        expect(abi.encodeWithSelector(ITreasury.BadCallback.selector, pool), swaps);
+    }
+
+    /// @dev A pool that runs out of liquidity takes less than was meant: not what the keeper decided.
+    function test_pool_that_takes_less_than_was_meant() public {
+        address pool = treasury.snapshot().venues[POOL].target;
+        ITreasury.Swap[] memory swaps = batch(order(POOL, WEIRD, 1_000e18));
+        vm.etch(pool, address(new GreedyPool(999e18)).code);
+        expect(
+            abi.encodeWithSelector(ITreasury.InexactTransfer.selector, address(weird), 999e18, 1_000e18), swaps
+        );
+    }
+}
+
+interface ICallback {
+    function uniswapV3SwapCallback(int256 amount0, int256 amount1, bytes calldata data) external;
+}
+
+/// @dev Asks for a fixed amount of whatever it is sold.
+contract GreedyPool {
+    int256 private immutable OWED;
+
+    constructor(int256 owed) {
+        OWED = owed;
+    }
+
+    function swap(address, bool zeroForOne, int256, uint160, bytes calldata) external returns (int256, int256) {
+        (int256 amount0, int256 amount1) = zeroForOne ? (OWED, int256(-1)) : (int256(-1), OWED);
+        ICallback(msg.sender).uniswapV3SwapCallback(amount0, amount1, "");
+        return (amount0, amount1);
+    }
+}
+
+/// @dev Asks for half, then for the other half.
+contract TwicePool {
+    function swap(address, bool, int256 amount, uint160, bytes calldata) external returns (int256, int256) {
+        ICallback(msg.sender).uniswapV3SwapCallback(amount / 2, -1, "");
+        ICallback(msg.sender).uniswapV3SwapCallback(amount / 2, -1, "");
+        return (amount, -1);
+    }
+}
