@@ -1,0 +1,159 @@
+"""Whether the fund may be judged at all: pauses, roles, the node, gas, prices, health of the tokens."""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from keeper.core import spot
+from keeper.core.guards.shape import verdict
+from keeper.core.hub import hub_of, is_retired, venues_between
+from keeper.core.model import Asset, GuardResult, Market, Verdict
+from keeper.core.prices import STABLECOINS, PriceBook, PricesRefused
+from keeper.core.units import scaled
+from keeper.core.words import duration, plain, utc
+
+PEG_LOW: Final = Fraction(985, 1000)
+PEG_HIGH: Final = Fraction(1015, 1000)
+
+
+def gates(market: Market, prices: PriceBook | PricesRefused) -> tuple[GuardResult, ...]:
+    """All that must hold before the fund is judged, in the order in which an operator would look."""
+    return (
+        paused(market),
+        keeper_role(market),
+        open_transaction(market),
+        head_age(market),
+        gas_balance(market),
+        *prices.guards,
+        stablecoin_peg(market),
+        token_health(market),
+    )
+
+
+def paused(market: Market) -> GuardResult:
+    by = [
+        who
+        for who, is_set in (("the operator", market.fund.paused), ("the guardian", market.treasury.paused))
+        if is_set
+    ]
+    return GuardResult(
+        name="paused",
+        measured="yes" if by else "no",
+        limit="no",
+        unit="",
+        verdict=verdict(not by),
+        detail=f"paused by {' and '.join(by)}" if by else "",
+    )
+
+
+def keeper_role(market: Market) -> GuardResult:
+    """The signer may call until `keeper_until`, that second included."""
+    until, now = market.treasury.keeper_until, market.block.timestamp
+    left = until - now
+    detail = f"{market.fund.signer} is keeper until {utc(until)}" if until else f"{market.fund.signer} is no keeper"
+    return GuardResult(
+        name="keeper_role",
+        measured=str(left) if until else "no role",
+        limit="0",
+        unit="s left",
+        verdict=verdict(until > 0 and left >= 0),
+        detail=detail if left >= 0 or not until else f"{market.fund.signer} expired as keeper at {utc(until)}",
+    )
+
+
+def open_transaction(market: Market) -> GuardResult:
+    intent = market.open_intent
+    return GuardResult(
+        name="open_transaction",
+        measured="none" if intent is None else str(intent),
+        limit="none",
+        unit="",
+        verdict=verdict(intent is None),
+        detail="" if intent is None else f"transaction {intent} of this signer is not settled yet",
+    )
+
+
+def head_age(market: Market) -> GuardResult:
+    """Wall clock: the one guard that asks whether the node keeps up. A limit of 0 switches it off."""
+    age, limit = market.head_age_seconds, market.policy.max_head_age_seconds
+    return GuardResult(
+        name="head_age",
+        measured=str(age),
+        limit=str(limit) if limit else "off",
+        unit="s",
+        verdict=verdict(age <= limit) if limit else Verdict.SKIP,
+        detail=f"block {market.block.number} is {duration(age)} old" if 0 < limit < age else "",
+    )
+
+
+def gas_balance(market: Market) -> GuardResult:
+    balance = market.treasury.keeper_balance
+    return GuardResult(
+        name="gas_balance",
+        measured=plain(scaled(balance, 18)),
+        limit="above 0",
+        unit="native coin",
+        verdict=verdict(balance > 0),
+        detail="" if balance > 0 else f"{market.fund.signer} has nothing to pay gas with",
+    )
+
+
+def stablecoin_peg(market: Market) -> GuardResult:
+    """A stablecoin whose feed has left its dollar halts the fund, whatever PRICE_SOURCE says."""
+    coins = [
+        (asset, Fraction(asset.answer.answer, 10**asset.answer.decimals))
+        for asset in market.treasury.assets
+        if asset.symbol in STABLECOINS and asset.answer is not None and not is_retired(asset)
+    ]
+    if not coins:
+        return GuardResult("stablecoin_peg", "", _peg_range(), "USD", Verdict.SKIP, "no stablecoin")
+    off = [f"{asset.symbol} is at {_usd(price)} USD" for asset, price in coins if not PEG_LOW <= price <= PEG_HIGH]
+    worst, price = max(coins, key=lambda coin: abs(coin[1] - 1))
+    return GuardResult(
+        name="stablecoin_peg",
+        measured=_usd(price),
+        limit=_peg_range(),
+        unit="USD",
+        verdict=verdict(not off),
+        detail="; ".join(off) or worst.symbol,
+    )
+
+
+def _peg_range() -> str:
+    return f"{_usd(PEG_LOW)} to {_usd(PEG_HIGH)}"
+
+
+def _usd(price: Fraction) -> str:
+    return plain(Decimal(round(price * 10**6)).scaleb(-6))
+
+
+def token_health(market: Market) -> GuardResult:
+    """Per token: its code is what it was, its balance can be read, and of its listed pools at least one has depth."""
+    hub = hub_of(market)
+    sick = {
+        asset.symbol: faults
+        for asset in market.treasury.assets
+        if not is_retired(asset) and (faults := _faults(market, asset, hub))
+    }
+    wanted = sum(not is_retired(asset) for asset in market.treasury.assets)
+    return GuardResult(
+        name="token_health",
+        measured=str(wanted - len(sick)),
+        limit=str(wanted),
+        unit="healthy tokens",
+        verdict=verdict(not sick),
+        detail="; ".join(f"{symbol}: {', '.join(faults)}" for symbol, faults in sick.items()),
+    )
+
+
+def _faults(market: Market, asset: Asset, hub: int | None) -> list[str]:
+    faults = []
+    if market.known_code.get(asset.token, asset.code_hash) != asset.code_hash:
+        faults.append("its code has changed")
+    if asset.balance is None:
+        faults.append("its balance cannot be read")
+    if hub is not None and asset.index != hub:
+        venues = venues_between(market.treasury, asset.index, hub)
+        if venues and not any(spot.depth(venue, hub) > 0 for venue in venues):
+            faults.append("no listed pool has depth")
+    return faults

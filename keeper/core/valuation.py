@@ -1,0 +1,44 @@
+"""Holdings x prices -> NAV and weights, in the treasury's own integers."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from keeper.core.hub import is_retired
+from keeper.core.model import Market
+from keeper.core.prices import PriceBook
+from keeper.core.units import UsdE18, in_bps, value_of
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """USD by asset index, and their sum. A retired asset counts 0."""
+
+    values: tuple[UsdE18, ...]
+    nav: UsdE18
+
+    @property
+    def weights_bps(self) -> tuple[Decimal, ...]:
+        """Rounded to 1/10,000 bps, for records and people; all 0 when the treasury is empty."""
+        return tuple(in_bps(Fraction(value, self.nav)) if self.nav else Decimal(0) for value in self.values)
+
+
+class BalanceUnknown(ValueError):
+    """A token did not say what the treasury holds of it; the token_health guard refuses such a market."""
+
+
+def readable(market: Market) -> bool:
+    """Whether every token said what the treasury holds of it."""
+    return all(asset.balance is not None for asset in market.treasury.assets)
+
+
+def value(market: Market, book: PriceBook) -> Valuation:
+    """Each value is floored, then added, as `Portfolio.nav` does. Raises BalanceUnknown."""
+    values = []
+    for asset, px in zip(market.treasury.assets, book.px, strict=True):
+        if asset.balance is None:
+            raise BalanceUnknown(f"{asset.symbol}: the balance could not be read")
+        if px is None and not is_retired(asset):
+            raise ValueError(f"{asset.symbol}: held or wanted, but the price book has no price")
+        values.append(UsdE18(0) if px is None else value_of(asset.balance, px))
+    return Valuation(tuple(values), UsdE18(sum(values)))

@@ -1,0 +1,39 @@
+"""Figures as people read them: per cent, dollars, durations. Text for reasons, notes and guards, never read back."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from keeper.core.units import E18, Timestamp, UsdE18
+
+
+def percent(fraction: Fraction, places: int = 2) -> str:
+    """`Fraction(31, 1000)` -> `3.1`. Half-even at `places`, no trailing zeros."""
+    return plain(Decimal(round(fraction * 100 * 10**places)).scaleb(-places))
+
+
+def plain(number: Decimal) -> str:
+    """No exponent, no trailing zeros: `1E+2` -> `100`, `3.10` -> `3.1`."""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def dollars(value: UsdE18) -> str:
+    """`12345678900000000000000` -> `12,345.68`."""
+    return f"{Decimal(round(Fraction(value * 100, E18))).scaleb(-2):,.2f}"
+
+
+def duration(seconds: int) -> str:
+    """The two largest units: `700` -> `11m 40s`, `90000` -> `1d 1h`."""
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2]) or "0s"
+
+
+def utc(timestamp: Timestamp) -> str:
+    """RFC 3339 in UTC: `2023-11-14T22:13:20Z`."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
