@@ -1,0 +1,197 @@
+"""`Chain` over JSON-RPC: heads, observations, rehearsals, sending, receipts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Self
+
+from eth_utils.crypto import keccak
+
+from keeper.adapters.ethereum import reverts, wire
+from keeper.adapters.ethereum.lens import Lens
+from keeper.adapters.ethereum.provider import RpcError
+from keeper.adapters.ethereum.receipts import read_receipt
+from keeper.adapters.ethereum.rpc import Request, Rpc
+from keeper.core.ledger import Call, Receipt
+from keeper.core.model import Block, Fund
+from keeper.core.units import Address, Hash32, Wei
+from keeper.ports import Account, ChainUnavailable, Observation, Simulated, SimulatedRevert
+
+_METHOD_NOT_FOUND: Final = -32601
+_NO_SUCH_METHOD: Final = ("not found", "not supported", "does not exist", "not available", "unknown method")
+
+
+class EthereumChain:
+    """One node, by its HTTP endpoint. Use as a context manager, or `close` at the end.
+
+    `symbols` are those the database knows; what is missing is asked of the tokens once. With `v2_router` the
+    wrapped native coin is known too, with `native_feed` the native coin's price.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        chain_id: int,
+        *,
+        timeout_seconds: float = 8.0,
+        native_feed: Address | None = None,
+        v2_router: Address | None = None,
+        symbols: Mapping[Address, str] | None = None,
+    ) -> None:
+        self._rpc = Rpc(url, timeout_seconds)
+        self._lens = Lens(self._rpc, chain_id, native_feed=native_feed, v2_router=v2_router, symbols=symbols)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._rpc.close()
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests made so far; a batch is one."""
+        return self._rpc.requests
+
+    # ---------------------------------------------------------------------------------------------- reading
+
+    async def chain_id(self) -> int:
+        return await self._rpc.ask(Request("eth_chainId", [], wire.quantity))
+
+    async def code_at(self, address: Address) -> bytes:
+        """Runtime code at the newest block; empty when there is no contract."""
+        return await self._rpc.ask(Request("eth_getCode", [address, "latest"], wire.data))
+
+    async def head(self) -> Block:
+        return await self._rpc.ask(Request("eth_getBlockByNumber", ["latest", False], wire.block))
+
+    async def block(self, number: int) -> Block | None:
+        """The canonical block at that height, None when there is none yet."""
+        block = await self._rpc.ask(Request("eth_getBlockByNumber", [hex(number), False], _block_or_none))
+        if block is not None and block.number != number:
+            raise self._rpc.unavailable(f"eth_getBlockByNumber: answered block {block.number}, not {number}")
+        return block
+
+    async def finalized(self) -> int:
+        """Height of the newest block that cannot go any more, by the node's word."""
+        return (await self._rpc.ask(Request("eth_getBlockByNumber", ["finalized", False], wire.block))).number
+
+    async def observe(self, block: Block, funds: Sequence[Fund]) -> Observation:
+        return await self._lens.observe(block, funds)
+
+    async def account(self, signer: Address) -> Account:
+        return await self._account(await self._rpc.try_batch(_account_requests(signer)))
+
+    async def receipt(self, tx_hash: Hash32, treasury: Address) -> Receipt | None:
+        """None while it is not mined, and while a node that shows the block has not indexed it yet."""
+        receipt = await self._rpc.ask(
+            Request("eth_getTransactionReceipt", [tx_hash], lambda value: read_receipt(value, tx_hash, treasury))
+        )
+        if receipt is None or receipt.succeeded:
+            return receipt
+        return replace(receipt, revert_reason=await self._revert_reason(receipt))
+
+    # ---------------------------------------------------------------------------------------------- acting
+
+    async def rehearse(self, call: Call, signer: Address, at: Block) -> tuple[Simulated | SimulatedRevert, Account]:
+        """Run `call` as the signer on top of block `at`, and look at the signer. One request."""
+        transaction = {"from": signer, "to": call.to, "data": wire.hexed(call.data)}
+        pinned = wire.at_hash(at.hash)
+        called, estimated, *account = await self._rpc.try_batch(
+            [
+                Request("eth_call", [transaction, pinned], wire.data),
+                Request("eth_estimateGas", [transaction, pinned], wire.quantity),
+                *_account_requests(signer),
+            ]
+        )
+        return self._simulation(called, estimated), await self._account(account)
+
+    async def send(self, raw: bytes) -> str:
+        """Hand the bytes over, once. The node's reply in short: whatever it says, the bytes may be out.
+
+        ChainUnavailable means the same: a lost reply is not a lost transaction.
+        """
+        reply = await self._rpc.try_ask(Request("eth_sendRawTransaction", [wire.hexed(raw)], wire.hash32))
+        if isinstance(reply, RpcError):
+            return f"error: {reverts.printable(reply.message)}"
+        if reply != wire.hexed(keccak(raw)):
+            return f"error: the node answered with another hash, {reply}"
+        return "accepted"
+
+    # ---------------------------------------------------------------------------------------------- details
+
+    def _simulation(self, called: bytes | RpcError, estimated: int | RpcError) -> Simulated | SimulatedRevert:
+        """Both must go through: an estimate can fail on its own, when gas is what is missing."""
+        for item in (called, estimated):
+            revert = reverts.revert_of(item) if isinstance(item, RpcError) else None
+            if revert is not None:
+                return revert
+        self._rpc.require(called)
+        return Simulated(gas=self._rpc.require(estimated))
+
+    async def _account(self, answers: Sequence[Any]) -> Account:
+        """From the answers to `_account_requests`. Only the tip has a substitute where a node lacks the method."""
+        nonce, pending, balance, tip = answers
+        if isinstance(tip, RpcError) and _lacks_method(tip):
+            tip = await self._tip_by_gas_price()
+        return Account(
+            nonce=self._rpc.require(nonce),
+            pending_nonce=self._rpc.require(pending),
+            balance=Wei(self._rpc.require(balance)),
+            tip=Wei(self._rpc.require(tip)),
+        )
+
+    async def _tip_by_gas_price(self) -> int:
+        """What the node's all-in price leaves above the base fee."""
+        price, head = await self._rpc.try_batch(
+            [
+                Request("eth_gasPrice", [], wire.quantity),
+                Request("eth_getBlockByNumber", ["latest", False], wire.block),
+            ]
+        )
+        head_block: Block = self._rpc.require(head)
+        return max(0, int(self._rpc.require(price)) - head_block.base_fee)
+
+    async def _revert_reason(self, receipt: Receipt) -> str | None:
+        """What the same call says one block earlier. Best effort: what came before it in its block is not replayed."""
+        try:
+            transaction = await self._rpc.ask(Request("eth_getTransactionByHash", [receipt.tx_hash], _as_call))
+            again = await self._rpc.try_ask(
+                Request("eth_call", [transaction, hex(receipt.block_number - 1)], wire.data)
+            )
+        except ChainUnavailable:
+            return None
+        revert = reverts.revert_of(again) if isinstance(again, RpcError) else None
+        if revert is not None:
+            return f"{revert.guard}: {revert.detail}" if revert.detail else revert.guard
+        return None
+
+
+def _account_requests(signer: Address) -> list[Request[Any]]:
+    return [
+        Request("eth_getTransactionCount", [signer, "latest"], wire.quantity),
+        Request("eth_getTransactionCount", [signer, "pending"], wire.quantity),
+        Request("eth_getBalance", [signer, "latest"], wire.quantity),
+        Request("eth_maxPriorityFeePerGas", [], wire.quantity),
+    ]
+
+
+def _block_or_none(value: object) -> Block | None:
+    return None if value is None else wire.block(value)
+
+
+def _as_call(value: object) -> dict[str, Any]:
+    """A mined transaction as the parameters of an `eth_call` that repeats it."""
+    sent = wire.mapping(value)
+    return {
+        "from": wire.address(wire.field(sent, "from")),
+        "to": wire.address(wire.field(sent, "to")),
+        "data": wire.hexed(wire.data(wire.field(sent, "input"))),
+        "gas": hex(wire.quantity(wire.field(sent, "gas"))),
+        "value": hex(wire.quantity(wire.field(sent, "value"))),
+    }
+
+
+def _lacks_method(error: RpcError) -> bool:
+    return error.code == _METHOD_NOT_FOUND or any(words in error.message.lower() for words in _NO_SUCH_METHOD)

@@ -1,0 +1,40 @@
+"""The treasury's calls as bytes."""
+
+from collections.abc import Sequence
+
+from eth_abi.abi import encode
+
+from keeper.adapters.ethereum.abi import artifact, input_types, selector
+from keeper.core.ledger import Call
+from keeper.core.model import PlannedSwap
+from keeper.core.units import Address, Hash32, Timestamp
+
+
+class AbiCodec:
+    """`TreasuryCodec` by the built ABI. Signature and types are worked out once, values are encoded once per call."""
+
+    def __init__(self) -> None:
+        entry = artifact("Treasury").entry("function", "rebalance")
+        self._selector = selector(entry)
+        self._types = input_types(entry)
+
+    def rebalance(
+        self,
+        treasury: Address,
+        swaps: Sequence[PlannedSwap],
+        treasury_id: int,
+        deadline: Timestamp,
+        decision: Hash32,
+    ) -> Call:
+        """`Treasury.rebalance(swaps, treasury_id, deadline, decision)`.
+
+        Raises eth_abi's EncodingError (a ValueError) for an amount that does not fit the contract's type.
+        """
+        orders = [(swap.venue, swap.zero_for_one, swap.amount_in, swap.min_out) for swap in swaps]
+        arguments = (orders, treasury_id, deadline, bytes.fromhex(decision.removeprefix("0x")))
+        return Call(
+            to=treasury,
+            data=self._selector + encode(self._types, arguments),
+            treasury_id=treasury_id,
+            deadline=deadline,
+        )

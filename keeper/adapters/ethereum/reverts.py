@@ -1,0 +1,101 @@
+"""Why a call reverts: the treasury's errors by name, measured value and limit; other errors as they are told."""
+
+import re
+from functools import cache
+from typing import Any, Final
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import is_address
+
+from keeper.adapters.ethereum import wire
+from keeper.adapters.ethereum.abi import Entry, artifact, input_names, input_types, selector
+from keeper.adapters.ethereum.provider import RpcError
+from keeper.core.units import UsdE18, usd
+from keeper.ports import SimulatedRevert
+
+_ERROR: Final[Entry] = {"type": "error", "name": "Error", "inputs": [{"name": "", "type": "string"}]}
+_PANIC: Final[Entry] = {"type": "error", "name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]}
+_PANICS: Final = {
+    0x01: "assertion failed",
+    0x11: "arithmetic overflow",
+    0x12: "division by zero",
+    0x21: "no such enum value",
+    0x31: "pop of an empty array",
+    0x32: "index out of bounds",
+    0x41: "out of memory",
+    0x51: "call of an unset function",
+}
+_IN_USD: Final = {
+    "Slippage": {"valueOut", "minimum"},
+    "TradeTooBig": {"valueIn", "maximum"},
+    "NoDrift": {"te", "minimum"},
+}
+"""Arguments that are USD with 18 decimals, which the ABI does not say (`ITreasury`)."""
+
+_REVERT_CODES: Final = frozenset({3, -32015})
+"""EIP-1474's successor in geth, anvil, reth, erigon; and OpenEthereum's, which Nethermind kept."""
+_EVM_WORDS: Final = ("revert", "out of gas", "outofgas", "invalid opcode", "gas required exceeds", "evm error")
+_HEX_TAIL: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*$")
+
+
+def revert_of(error: RpcError) -> SimulatedRevert | None:
+    """The revert that a node's error tells of, or None when the node failed for a reason of its own."""
+    raw = _revert_data(error.data)
+    if raw:
+        return explain(raw)
+    if error.code in _REVERT_CODES or any(word in error.message.lower() for word in _EVM_WORDS):
+        return SimulatedRevert(guard="Reverted", detail=printable(error.message))
+    return None
+
+
+def explain(raw: bytes) -> SimulatedRevert:
+    """Revert bytes in words: `Slippage`, `venue 3, valueOut 990.000000 USD, minimum 995.000000 USD`."""
+    entry = _known_errors().get(raw[:4])
+    if entry is None:
+        return SimulatedRevert(guard="UnknownError", detail=_cut(wire.hexed(raw)))
+    try:
+        arguments = decode(input_types(entry), raw[4:])
+    except DecodingError:
+        return SimulatedRevert(guard=entry["name"], detail=f"with arguments that do not decode: {_cut(raw.hex())}")
+    if entry is _ERROR:
+        return SimulatedRevert(guard="Error", detail=printable(arguments[0]))
+    if entry is _PANIC:
+        return SimulatedRevert(guard="Panic", detail=_PANICS.get(arguments[0], hex(arguments[0])))
+    named = zip(input_names(entry), arguments, strict=True)
+    return SimulatedRevert(
+        guard=entry["name"], detail=", ".join(f"{name} {_value(entry, name, value)}" for name, value in named)
+    )
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Foreign text without control characters and not longer than a line."""
+    return _cut("".join(char if char.isprintable() else " " for char in text).strip(), limit)
+
+
+@cache
+def _known_errors() -> dict[bytes, Entry]:
+    entries = [_ERROR, _PANIC, *artifact("Lens").entries("error"), *artifact("Treasury").entries("error")]
+    return {selector(entry): entry for entry in entries}
+
+
+def _value(entry: Entry, name: str, value: Any) -> str:
+    if name in _IN_USD.get(entry["name"], ()):
+        return f"{usd(UsdE18(value)):.6f} USD"
+    if isinstance(value, bytes):
+        return wire.hexed(value)
+    if isinstance(value, str) and is_address(value):
+        return wire.address(value)
+    return str(value)
+
+
+def _revert_data(found: object) -> bytes:
+    """The bytes, wherever the node put them: as text, after a word (`Reverted 0x`), or inside an object."""
+    if isinstance(found, dict):
+        return _revert_data(found.get("data") or found.get("result") or found.get("output"))
+    match = _HEX_TAIL.search(found) if isinstance(found, str) else None
+    return bytes.fromhex(match[0][2:]) if match else b""
+
+
+def _cut(text: str, limit: int = 200) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."
