@@ -54,8 +54,7 @@ contract Lens is ILens {
     function tokens(address[] calldata list) external view returns (TokenState[] memory states) {
         states = new TokenState[](list.length);
         for (uint256 i; i < list.length; ++i) {
-            (bool ok, uint256[5] memory answer) =
-                Probe.read(list[i], abi.encodeCall(IERC20Metadata.decimals, ()), 1);
+            (bool ok, uint256[5] memory answer) = Probe.read(list[i], abi.encodeCall(IERC20Metadata.decimals, ()), 1);
             states[i] = TokenState({
                 ok: ok && answer[0] <= type(uint8).max,
                 decimals: uint8(answer[0]),
@@ -113,8 +112,7 @@ contract Lens is ILens {
     }
 
     function _feed(address feed) private view returns (FeedState memory state) {
-        (bool ok, uint256[5] memory answer) =
-            Probe.read(feed, abi.encodeCall(AggregatorV3Interface.decimals, ()), 1);
+        (bool ok, uint256[5] memory answer) = Probe.read(feed, abi.encodeCall(AggregatorV3Interface.decimals, ()), 1);
         if (!ok || answer[0] > type(uint8).max) return state;
         state.decimals = uint8(answer[0]);
         (state.ok, state.answer, state.updatedAt) = _answer(feed);
@@ -128,8 +126,7 @@ contract Lens is ILens {
 
     /// @dev `string` by the standard, `bytes32` from a few of the oldest tokens, anything from the rest.
     function _symbol(address token) private view returns (string memory) {
-        (bool ok, bytes memory answer) =
-            Probe.readBytes(token, abi.encodeCall(IERC20Metadata.symbol, ()), SYMBOL_BYTES);
+        (bool ok, bytes memory answer) = Probe.readBytes(token, abi.encodeCall(IERC20Metadata.symbol, ()), SYMBOL_BYTES);
         if (!ok || answer.length < 32) return "";
         if (answer.length == 32) return string(_untilZero(abi.decode(answer, (bytes32))));
         if (answer.length < 64) return "";
@@ -142,7 +139,9 @@ contract Lens is ILens {
         uint256 length;
         while (length < 32 && text[length] != 0) ++length;
         cut = new bytes(length);
-        for (uint256 i; i < length; ++i) cut[i] = text[i];
+        for (uint256 i; i < length; ++i) {
+            cut[i] = text[i];
+        }
     }
 
     // -------------------------------------------------------------------------------------------- venues
@@ -181,8 +180,7 @@ contract Lens is ILens {
     }
 
     function _readV3(VenueState memory state) private view {
-        (bool slotOk, uint256[5] memory slot) =
-            Probe.read(state.pool, abi.encodeWithSignature("slot0()"), 2);
+        (bool slotOk, uint256[5] memory slot) = Probe.read(state.pool, abi.encodeWithSignature("slot0()"), 2);
         (bool liquidityOk, uint256[5] memory liquidity) =
             Probe.read(state.pool, abi.encodeWithSignature("liquidity()"), 1);
         if (!slotOk || !liquidityOk) return;

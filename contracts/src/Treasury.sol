@@ -127,9 +127,8 @@ contract Treasury is ERC20, Registry, V3Payer, ReentrancyGuardTransient {
         pure
         returns (Holding memory sold, Holding memory bought)
     {
-        (sold, bought) = order.zeroForOne
-            ? (holdings[venue.i0], holdings[venue.i1])
-            : (holdings[venue.i1], holdings[venue.i0]);
+        (sold, bought) =
+            order.zeroForOne ? (holdings[venue.i0], holdings[venue.i1]) : (holdings[venue.i1], holdings[venue.i0]);
     }
 
     // -------------------------------------------------------------------------------------------- guards

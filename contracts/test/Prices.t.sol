@@ -81,9 +81,7 @@ contract PricesTest is World {
 
     function _stalePrice(uint256 updatedAt) private {
         feed[WETH].setAnswerAt(2_000e8, updatedAt);
-        expect(
-            abi.encodeWithSelector(ITreasury.StalePrice.selector, token[WETH], updatedAt, time - 1 hours), honest()
-        );
+        expect(abi.encodeWithSelector(ITreasury.StalePrice.selector, token[WETH], updatedAt, time - 1 hours), honest());
     }
 
     // -------------------------------------------------------------------------------------------- arithmetic

@@ -3,7 +3,6 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ITreasury} from "../src/interfaces/ITreasury.sol";
-import {Venues} from "../src/libraries/Venues.sol";
 import {World} from "./support/World.sol";
 import {Vm, vm} from "./support/Vm.sol";
 

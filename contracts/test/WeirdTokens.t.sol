@@ -101,8 +101,7 @@ contract WeirdTokensTest is World {
     }
 
     function test_views_do_not_answer_in_the_middle_of_a_batch() public {
-        bytes memory locked =
-            abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
+        bytes memory locked = abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
         _answers(abi.encodeCall(ITreasury.nav, ()), locked);
         _answers(abi.encodeCall(ITreasury.sharePrice, ()), locked);
         _answers(abi.encodeCall(ITreasury.componentUnits, ()), locked);
@@ -177,9 +176,7 @@ contract WeirdTokensTest is World {
         address pool = treasury.snapshot().venues[POOL].target;
         ITreasury.Swap[] memory swaps = batch(order(POOL, WEIRD, 1_000e18));
         vm.etch(pool, address(new GreedyPool(999e18)).code);
-        expect(
-            abi.encodeWithSelector(ITreasury.InexactTransfer.selector, address(weird), 999e18, 1_000e18), swaps
-        );
+        expect(abi.encodeWithSelector(ITreasury.InexactTransfer.selector, address(weird), 999e18, 1_000e18), swaps);
     }
 }
 

@@ -87,7 +87,13 @@ interface ILens {
     function observe(Query[] calldata queries, address nativeFeed)
         external
         view
-        returns (uint256 chainId, uint256 blockNumber, uint256 timestamp, FeedState memory native, FundState[] memory funds);
+        returns (
+            uint256 chainId,
+            uint256 blockNumber,
+            uint256 timestamp,
+            FeedState memory native,
+            FundState[] memory funds
+        );
 
     /// @notice What never changes of a token: asked once.
     function tokens(address[] calldata list) external view returns (TokenState[] memory);

@@ -50,15 +50,15 @@ library Swapping {
         amountOut = ISwapRouter(router)
             .exactInputSingle(
                 ISwapRouter.ExactInputSingleParams({
-                    tokenIn: address(tokenIn),
-                    tokenOut: tokenOut,
-                    fee: feePips,
-                    recipient: address(this),
-                    deadline: block.timestamp,
-                    amountIn: amountIn,
-                    amountOutMinimum: 0,
-                    sqrtPriceLimitX96: 0
-                })
+                tokenIn: address(tokenIn),
+                tokenOut: tokenOut,
+                fee: feePips,
+                recipient: address(this),
+                deadline: block.timestamp,
+                amountIn: amountIn,
+                amountOutMinimum: 0,
+                sqrtPriceLimitX96: 0
+            })
             );
         endAllowance(tokenIn, router);
     }

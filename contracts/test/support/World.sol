@@ -185,8 +185,6 @@ abstract contract World is Checks, Uniswap {
         pure
         returns (ITreasury.Limits memory)
     {
-        return ITreasury.Limits({
-            maxSlipBps: slip, perTradeBps: perTrade, minDriftBps: minDrift, cooldown: cooldown
-        });
+        return ITreasury.Limits({maxSlipBps: slip, perTradeBps: perTrade, minDriftBps: minDrift, cooldown: cooldown});
     }
 }

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IUniswapV2Factory} from "@uniswap/v2-core/contracts/interfaces/IUniswapV2Factory.sol";
+import {Treasury} from "../src/Treasury.sol";
+import {DevFeed} from "../src/devnet/DevFeed.sol";
+import {DevToken} from "../src/devnet/DevToken.sol";
+import {ITreasury} from "../src/interfaces/ITreasury.sol";
+import {Uniswap} from "./support/Uniswap.sol";
+import {World} from "./support/World.sol";
+import {vm} from "./support/Vm.sol";
+
+/// @title What may be listed, and within what bounds weights and limits may be set
+contract RegistryTest is World {
+    // -------------------------------------------------------------------------------------------- assets
+
+    function test_asset_of_the_list_again() public {
+        ITreasury.Asset memory asset = treasury.snapshot().assets[WETH];
+        asset.targetBps = 0;
+        _badAsset(asset);
+    }
+
+    function test_own_share_token() public {
+        _badAsset(_asset(address(treasury), address(feed[0]), 18, 1e8));
+    }
+
+    function test_asset_that_is_not_what_it_is_said_to_be() public {
+        ITreasury.Asset memory good = _fresh(18, 8);
+        ITreasury.Asset memory bad = _copy(good);
+        bad.tokenDecimals = 17;
+        _badAsset(bad);
+        bad = _copy(good);
+        bad.feedDecimals = 9;
+        _badAsset(bad);
+        bad = _copy(good);
+        bad.minPrice = 0;
+        _badAsset(bad);
+        bad = _copy(good);
+        bad.maxPrice = bad.minPrice - 1;
+        _badAsset(bad);
+        bad = _copy(good);
+        bad.maxAge = 0;
+        _badAsset(bad);
+        same(treasury.addAsset(good), 4, "index");
+    }
+
+    function test_decimals_of_token_and_feed_together() public {
+        same(treasury.addAsset(_fresh(18, 18)), 4, "36 is the limit");
+        _badAsset(_fresh(19, 18));
+    }
+
+    /// @dev A weight of its own would break the sum of all.
+    function test_new_asset_comes_without_a_weight() public {
+        ITreasury.Asset memory asset = _fresh(18, 8);
+        asset.targetBps = 1;
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadTargets.selector, 1));
+        treasury.addAsset(asset);
+    }
+
+    function test_set_asset_changes_feed_and_bounds_alone() public {
+        ITreasury.Asset memory asset = treasury.snapshot().assets[WETH];
+        (asset.maxAge, asset.minPrice, asset.buyable) = (60, 1, false);
+        treasury.setAsset(WETH, asset);
+        ITreasury.Asset memory now_ = treasury.snapshot().assets[WETH];
+        holds(keccak256(abi.encode(now_)) == keccak256(abi.encode(asset)), "as set");
+
+        asset.targetBps += 1;
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadTargets.selector, asset.targetBps));
+        treasury.setAsset(WETH, asset);
+        asset = treasury.snapshot().assets[USDC];
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadAsset.selector, token[USDC]));
+        treasury.setAsset(WETH, asset);
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLength.selector, 4, 4));
+        treasury.setAsset(4, asset);
+    }
+
+    function test_at_most_sixty_four_assets() public {
+        for (uint256 i = 4; i < 64; ++i) {
+            treasury.addAsset(_fresh(18, 8));
+        }
+        ITreasury.Asset memory one = _fresh(18, 8);
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLimit.selector, 65, 64));
+        treasury.addAsset(one);
+    }
+
+    // -------------------------------------------------------------------------------------------- venues
+
+    /// @dev Every kind with every single thing wrong.
+    function test_venue_that_is_not_what_it_is_said_to_be() public {
+        ITreasury.Venue[] memory listed = treasury.snapshot().venues;
+        for (uint256 i; i <= V3_ROUTER; ++i) {
+            ITreasury.Venue memory bad = _copy(listed[i]);
+            (bad.i0, bad.i1) = (bad.i1, bad.i0);
+            _badVenue(bad);
+            bad = _copy(listed[i]);
+            bad.i0 = bad.i1;
+            _badVenue(bad);
+            bad = _copy(listed[i]);
+            bad.feePips = 500;
+            _badVenue(bad);
+            // A V2 pair is no V3 pool, and a router of one version does not know the other's factory.
+            bad = _copy(listed[i]);
+            bad.target = listed[i ^ 1].target;
+            _badVenue(bad);
+        }
+    }
+
+    function test_pool_of_other_tokens() public {
+        ITreasury.Venue[] memory listed = treasury.snapshot().venues;
+        for (uint256 i; i <= V3_POOL; ++i) {
+            ITreasury.Venue memory bad = _copy(listed[i]);
+            bad.target = listed[USDT_V2_PAIR + i].target;
+            _badVenue(bad);
+        }
+    }
+
+    function test_pool_that_does_not_exist() public {
+        _badVenue(_venue(ITreasury.Kind.V3Router, v3Router, USDC, WBTC, 3000));
+        _badVenue(_venue(ITreasury.Kind.V2Router, v2Router, USDC, WBTC, 3000));
+        _badVenue(_venue(ITreasury.Kind.V2Pair, address(0), USDC, WBTC, 3000));
+        _badVenue(_venue(ITreasury.Kind.V3Pool, address(0), USDC, WBTC, 3000));
+    }
+
+    /// @dev A real pair of tokens that are listed, from a factory that anybody may have deployed.
+    function test_pair_of_another_factory() public {
+        OtherUniswap other = new OtherUniswap();
+        address pair = other.createPair(token[USDC], token[WETH]);
+        _badVenue(_venue(ITreasury.Kind.V2Pair, pair, USDC, WETH, 3000));
+        _badVenue(_venue(ITreasury.Kind.V2Router, other.router(), USDC, WETH, 3000));
+    }
+
+    function test_version_without_a_factory() public {
+        Treasury without = new Treasury("Index", "IDX", address(this), address(0), address(0));
+        ITreasury.Snapshot memory s = treasury.snapshot();
+        for (uint256 i; i < 4; ++i) {
+            s.assets[i].targetBps = 0;
+            without.addAsset(s.assets[i]);
+        }
+        for (uint256 i; i < 4; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ITreasury.BadVenue.selector, 0));
+            without.addVenue(s.venues[i]);
+        }
+    }
+
+    function test_disabled_venue_comes_back_by_being_added() public {
+        vm.prank(GUARDIAN);
+        treasury.disableVenue(V2_PAIR);
+        ITreasury.Venue memory venue = treasury.snapshot().venues[V2_PAIR];
+        holds(!venue.enabled, "disabled");
+        venue.enabled = true;
+        uint16 index = treasury.addVenue(venue);
+        rebalance(batch(order(index, USDC, 20_000e6)));
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadVenue.selector, index + 1));
+        treasury.disableVenue(index + 1);
+    }
+
+    function test_at_most_two_hundred_and_fifty_six_venues() public {
+        ITreasury.Venue memory venue = treasury.snapshot().venues[0];
+        for (uint256 i = treasury.snapshot().venues.length; i < 256; ++i) {
+            treasury.addVenue(venue);
+        }
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLimit.selector, 257, 256));
+        treasury.addVenue(venue);
+    }
+
+    // -------------------------------------------------------------------------------------------- weights
+
+    function testFuzz_targets_sum_to_ten_thousand(uint16 a, uint16 b, uint16 c, uint16 d) public {
+        // Half of the runs sum up, so that both verdicts are seen.
+        if (a % 2 == 0) {
+            a = uint16(within(a, 0, 10_000));
+            b = uint16(within(b, 0, 10_000 - a));
+            c = uint16(within(c, 0, 10_000 - a - b));
+            d = 10_000 - a - b - c;
+        }
+        uint256 sum = uint256(a) + b + c + d;
+        bytes32 before = keccak256(abi.encode(treasury.snapshot()));
+        if (sum != 10_000) {
+            vm.expectRevert(abi.encodeWithSelector(ITreasury.BadTargets.selector, sum));
+            treasury.setTargets(_weights(a, b, c, d));
+            holds(before == keccak256(abi.encode(treasury.snapshot())), "nothing changed");
+        } else {
+            treasury.setTargets(_weights(a, b, c, d));
+            ITreasury.Asset[] memory assets = treasury.snapshot().assets;
+            same(assets[0].targetBps, a, "first");
+            same(assets[3].targetBps, d, "last");
+        }
+    }
+
+    function test_one_target_for_each_asset() public {
+        uint16[] memory three = new uint16[](3);
+        (three[0], three[1], three[2]) = (5000, 2500, 2500);
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLength.selector, 3, 4));
+        treasury.setTargets(three);
+    }
+
+    // -------------------------------------------------------------------------------------------- limits
+
+    function test_defaults() public {
+        Treasury fresh = new Treasury("Index", "IDX", address(this), v2Factory, v3Factory);
+        holds(
+            keccak256(abi.encode(fresh.snapshot().limits)) == keccak256(abi.encode(limits(100, 1000, 10, 900))),
+            "limits of a new treasury"
+        );
+    }
+
+    function test_ceilings() public {
+        treasury.setLimits(limits(300, 10_000, 10_000, type(uint32).max));
+        _badLimit(limits(301, 0, 0, 0), 301, 300);
+        _badLimit(limits(0, 10_001, 0, 0), 10_001, 10_000);
+        _badLimit(limits(0, 0, 10_001, 0), 10_001, 10_000);
+    }
+
+    // -------------------------------------------------------------------------------------------- helpers
+
+    function _fresh(uint8 tokenDecimals, uint8 feedDecimals) private returns (ITreasury.Asset memory asset) {
+        address token_ = address(new DevToken("New", "NEW", tokenDecimals));
+        asset = _asset(token_, address(new DevFeed("NEW", feedDecimals)), tokenDecimals, 1e8);
+        asset.feedDecimals = feedDecimals;
+    }
+
+    function _copy(ITreasury.Asset memory asset) private pure returns (ITreasury.Asset memory) {
+        return abi.decode(abi.encode(asset), (ITreasury.Asset));
+    }
+
+    function _copy(ITreasury.Venue memory venue) private pure returns (ITreasury.Venue memory) {
+        return abi.decode(abi.encode(venue), (ITreasury.Venue));
+    }
+
+    function _badAsset(ITreasury.Asset memory asset) private {
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadAsset.selector, asset.token));
+        treasury.addAsset(asset);
+    }
+
+    function _badVenue(ITreasury.Venue memory venue) private {
+        uint256 index = treasury.snapshot().venues.length;
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadVenue.selector, index));
+        treasury.addVenue(venue);
+    }
+
+    function _badLimit(ITreasury.Limits memory bad, uint256 given, uint256 ceiling) private {
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLimit.selector, given, ceiling));
+        treasury.setLimits(bad);
+    }
+}
+
+/// @dev A second deployment of the same Uniswap.
+contract OtherUniswap is Uniswap {
+    constructor() {
+        deployUniswap();
+    }
+
+    function createPair(address a, address b) external returns (address) {
+        return IUniswapV2Factory(v2Factory).createPair(a, b);
+    }
+
+    function router() external view returns (address) {
+        return v2Router;
+    }
+}

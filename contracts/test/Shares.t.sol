@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+import {Treasury} from "../src/Treasury.sol";
+import {DevFeed} from "../src/devnet/DevFeed.sol";
+import {ITreasury} from "../src/interfaces/ITreasury.sol";
+import {WeirdToken} from "./support/WeirdToken.sol";
+import {World} from "./support/World.sol";
+import {Vm, vm} from "./support/Vm.sol";
+
+/// @title The seed in kind, and what the shares stand for
+contract SharesTest is World {
+    address private constant DEAD = 0x000000000000000000000000000000000000dEaD;
+
+    function test_seed_issues_shares_and_burns_a_million() public view {
+        same(treasury.totalSupply(), 10_000e18, "supply");
+        same(treasury.balanceOf(DEAD), 1e6, "burned");
+        same(treasury.balanceOf(address(this)), 10_000e18 - 1e6, "the owner's");
+        same(held(USDC), 350_000e6, "USDC");
+        same(held(WETH), 150e18, "WETH");
+        same(held(USDT), 100_000e6, "USDT");
+    }
+
+    function test_seed_once() public {
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.AlreadySeeded.selector));
+        treasury.seed(new uint256[](4), 1e18);
+    }
+
+    function test_seed_names_every_asset() public {
+        Treasury fresh = _fresh();
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLength.selector, 3, 1));
+        fresh.seed(new uint256[](3), 1e18);
+    }
+
+    function test_seed_needs_more_than_the_burned_shares() public {
+        Treasury fresh = _fresh();
+        vm.expectRevert(
+            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, address(this), 1e6 - 1, 1e6)
+        );
+        fresh.seed(new uint256[](1), 1e6 - 1);
+    }
+
+    function test_seed_of_a_token_that_takes_a_fee() public {
+        Treasury fresh = new Treasury("Index", "IDX", address(this), v2Factory, v3Factory);
+        WeirdToken weird = new WeirdToken();
+        DevFeed price = new DevFeed("WRD", 8);
+        fresh.addAsset(_asset(address(weird), address(price), 18, 1e8));
+        weird.mint(address(this), 100e18);
+        weird.approve(address(fresh), 100e18);
+        weird.takeFee(100);
+        uint256[] memory amounts = new uint256[](1);
+        amounts[0] = 100e18;
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.InexactTransfer.selector, address(weird), 99e18, 100e18));
+        fresh.seed(amounts, 1e18);
+    }
+
+    function test_seed_is_recorded() public {
+        Treasury fresh = _fresh();
+        vm.recordLogs();
+        uint256[] memory amounts = new uint256[](1);
+        fresh.seed(amounts, 1e18);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        Vm.Log memory log = logs[logs.length - 1];
+        holds(log.topics[0] == ITreasury.Seeded.selector, "last event");
+        holds(keccak256(log.data) == keccak256(abi.encode(amounts, 1e18)), "amounts and shares");
+    }
+
+    // -------------------------------------------------------------------------------------------- views
+
+    function test_share_price_is_nav_over_supply() public {
+        same(treasury.sharePrice(), 100e18, "1,000,000 USD over 10,000 shares");
+        feed[WETH].setAnswer(4_000e8);
+        same(treasury.sharePrice(), 130e18, "WETH doubled");
+    }
+
+    function test_component_units_are_balances_over_supply() public view {
+        uint256[] memory units = treasury.componentUnits();
+        same(units.length, 4, "one for each asset");
+        same(units[USDC], 35e6, "USDC of one share");
+        same(units[WETH], 0.015e18, "WETH of one share");
+        same(units[WBTC], 62_500, "WBTC of one share");
+        same(units[USDT], 10e6, "USDT of one share");
+    }
+
+    function test_views_before_the_seed() public {
+        Treasury fresh = _fresh();
+        same(fresh.nav(), 0, "NAV");
+        same(fresh.sharePrice(), 0, "share price");
+        same(fresh.trackingError(), 0, "tracking error");
+        same(fresh.componentUnits()[0], 0, "component units");
+    }
+
+    function test_snapshot_answers_while_a_feed_is_dead() public {
+        feed[WETH].setAnswer(0);
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadPrice.selector, token[WETH], 0));
+        treasury.nav();
+        ITreasury.Snapshot memory s = treasury.snapshot();
+        same(s.owner, address(this), "owner");
+        same(s.guardian, GUARDIAN, "guardian");
+        same(s.weigher, WEIGHER, "weigher");
+        holds(!s.paused, "not paused");
+        same(s.totalSupply, 10_000e18, "supply");
+        same(s.assets.length, 4, "assets");
+        same(s.venues.length, 9, "venues");
+        vm.prank(GUARDIAN);
+        treasury.pause();
+        holds(treasury.snapshot().paused, "paused");
+    }
+
+    /// @dev One asset, nothing held, nothing issued.
+    function _fresh() private returns (Treasury fresh) {
+        fresh = new Treasury("Index", "IDX", address(this), v2Factory, v3Factory);
+        ITreasury.Asset memory asset = treasury.snapshot().assets[WETH];
+        asset.targetBps = 0;
+        fresh.addAsset(asset);
+    }
+}
