@@ -27,11 +27,18 @@ class Child:
         self.log = log
 
     @classmethod
-    def spawn(cls, args: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> "Child":
+    def spawn(
+        cls,
+        args: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> "Child":
         """Start `args`; raises OSError when the program cannot be started. `env` replaces the environment."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
-            return cls(_popen(args, output, env), log)
+            return cls(_popen(args, output, env, cwd), log)
 
     @property
     def pid(self) -> int:
@@ -63,7 +70,9 @@ class Child:
         return "\n".join(text.strip().splitlines()[-lines:])
 
 
-def _popen(args: Sequence[str | Path], output: IO[bytes], env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+def _popen(
+    args: Sequence[str | Path], output: IO[bytes], env: Mapping[str, str] | None, cwd: Path | None
+) -> subprocess.Popen[bytes]:
     parent = os.getpid()
 
     def die_with_parent() -> None:
@@ -78,6 +87,7 @@ def _popen(args: Sequence[str | Path], output: IO[bytes], env: Mapping[str, str]
         stdout=output,
         stderr=subprocess.STDOUT,
         env=dict(env) if env is not None else None,
+        cwd=cwd,
         start_new_session=True,  # Ctrl-C reaches us alone: we decide the order of the end
         preexec_fn=die_with_parent,
     )
