@@ -149,7 +149,7 @@ def venue(
 def v2_pool(
     index: int, first: Asset, second: Asset, *, depth: Number, price: Number | None = None, **how: Any
 ) -> Venue:
-    """A pair with `depth` USD of `second` at the assets' feed prices, or at `price` of first in second, whole tokens."""
+    """A pair with `depth` USD of `second`, at the feeds' prices or at `price` of first in second (whole tokens)."""
     return venue(index, first.index, second.index, v2_state(first, second, depth=depth, price=price), **how)
 
 

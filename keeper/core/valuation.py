@@ -12,15 +12,14 @@ from keeper.core.units import UsdE18, in_bps, value_of
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """USD by asset index, and their sum. A retired asset counts 0."""
+    """USD by asset index, and their sum. A retired asset counts 0.
+
+    `weights_bps` are rounded to 1/10,000 bps, for records and people; all 0 when the treasury is empty.
+    """
 
     values: tuple[UsdE18, ...]
     nav: UsdE18
-
-    @property
-    def weights_bps(self) -> tuple[Decimal, ...]:
-        """Rounded to 1/10,000 bps, for records and people; all 0 when the treasury is empty."""
-        return tuple(in_bps(Fraction(value, self.nav)) if self.nav else Decimal(0) for value in self.values)
+    weights_bps: tuple[Decimal, ...]
 
 
 class BalanceUnknown(ValueError):
@@ -41,4 +40,6 @@ def value(market: Market, book: PriceBook) -> Valuation:
         if px is None and not is_retired(asset):
             raise ValueError(f"{asset.symbol}: held or wanted, but the price book has no price")
         values.append(UsdE18(0) if px is None else value_of(asset.balance, px))
-    return Valuation(tuple(values), UsdE18(sum(values)))
+    nav = UsdE18(sum(values))
+    weights = tuple(in_bps(Fraction(held, nav)) if nav else Decimal(0) for held in values)
+    return Valuation(tuple(values), nav, weights)

@@ -1,0 +1,60 @@
+"""The journal's arithmetic: canonical bytes of a record, their hash, and the link that chains records.
+
+`content = sha256(canonical(body))`, `link = sha256(previous || content)`; canonical is RFC 8785 (JCS). Bodies hold
+text, booleans, lists and objects only: a number has as many readings as it has readers, so integers and decimals are
+text, and what is unknown is left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final, TypeAlias
+
+import rfc8785
+
+from keeper.core.units import Hash32
+
+GENESIS: Final = Hash32("0x" + "00" * 32)
+"""What the first record of a chain is linked to."""
+
+_Json: TypeAlias = "str | bool | list[_Json] | dict[str, _Json]"
+
+
+class NotCanonical(TypeError):
+    """A body holds something that has no single reading. The message says where."""
+
+
+def canonical(body: Mapping[str, Any]) -> bytes:
+    """The one way to write `body`. Raises NotCanonical for numbers, None, and anything else that is not plain."""
+    try:
+        return rfc8785.dumps(_plain(body, "body"))
+    except UnicodeEncodeError as error:
+        raise NotCanonical("a text in the body is not Unicode: it holds half of a surrogate pair") from error
+
+
+def content_hash(body: Mapping[str, Any]) -> Hash32:
+    """Of a decision record, this is the `decision` argument of `rebalance`."""
+    return _hex(sha256(canonical(body)).digest())
+
+
+def link(previous: Hash32, content: Hash32) -> Hash32:
+    """The record's place in the chain: fixes its content and everything before it."""
+    return _hex(sha256(bytes.fromhex(previous[2:]) + bytes.fromhex(content[2:])).digest())
+
+
+def _plain(value: Any, where: str) -> _Json:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise NotCanonical(f"{where}: the key {key!r} is not text")
+        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    raise NotCanonical(f"{where}: {type(value).__name__} is not text, boolean, list or object")
+
+
+def _hex(digest: bytes) -> Hash32:
+    return Hash32("0x" + digest.hex())
