@@ -1,0 +1,48 @@
+"""Alerts as rows: one that is open for a fund is counted when raised again, not doubled."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, Insert, text, update
+
+from keeper.adapters.storage.statements import Insertion, per_dialect
+from keeper.adapters.storage.tables import alert
+from keeper.core.ledger import Alert, AlertKind
+
+
+def raise_alerts(db: Connection, at: datetime, alerts: Iterable[Alert]) -> None:
+    """Opens each alert, or counts it and takes its newest message."""
+    rows = [
+        {
+            "fund_id": each.fund_id,
+            "kind": each.kind.value,
+            "message": each.message,
+            "count": 1,
+            "raised_at": at,
+            "last_seen_at": at,
+        }
+        for each in alerts
+    ]
+    if not rows:
+        return
+    db.execute(_raise(db), rows)
+
+
+@per_dialect
+def _raise(insert: Callable[..., Insertion]) -> Insert:
+    new = insert(alert)
+    return new.on_conflict_do_update(
+        index_elements=["fund_id", "kind"],
+        index_where=text("cleared_at IS NULL"),
+        set_={
+            "count": alert.c.count + 1,
+            "message": new.excluded.message,
+            "last_seen_at": new.excluded.last_seen_at,
+        },
+    )
+
+
+def clear_alert(db: Connection, at: datetime, fund_id: int, kind: AlertKind) -> bool:
+    """Closes the open alert of that kind. False when there was none."""
+    is_open = (alert.c.fund_id == fund_id) & (alert.c.kind == kind.value) & alert.c.cleared_at.is_(None)
+    return bool(db.execute(update(alert).where(is_open).values(cleared_at=at)).rowcount)

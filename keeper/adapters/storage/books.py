@@ -1,0 +1,160 @@
+"""`Books` over SQL: each method one transaction of the function that does its work."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from keeper.adapters.storage import alerts, cycles, funds, intents, journal, policies, settlement, states
+from keeper.adapters.storage.database import Database
+from keeper.adapters.storage.errors import Conflict
+from keeper.adapters.storage.policies import ParsePolicy, PolicyReader
+from keeper.adapters.storage.types import utc_now
+from keeper.core.ledger import (
+    Alert,
+    AlertKind,
+    Attempt,
+    CycleRecord,
+    Intent,
+    IntentState,
+    Job,
+    Record,
+    Settlement,
+)
+from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.units import Address, Hash32, Wei
+from keeper.ports import SignedTransaction
+
+
+class SqlBooks:
+    """Implements `keeper.ports.Books`, and what operators change. Every method raises BooksUnavailable.
+
+    `parse_policy` makes a policy of stored texts; `now` stamps rows.
+    """
+
+    def __init__(self, database: Database, *, parse_policy: ParsePolicy, now: Callable[[], datetime] = utc_now) -> None:
+        self._db = database
+        self._parse = parse_policy
+        self._policies = PolicyReader(parse_policy)
+        self._now = now
+
+    # ---- funds
+
+    async def funds(self) -> list[Fund]:
+        return await self._db.read(funds.funds)
+
+    async def fund_rows(self) -> list[dict[str, Any]]:
+        return await self._db.read(funds.fund_rows)
+
+    async def add_fund(
+        self,
+        name: str,
+        treasury: Address,
+        signer: Address,
+        hub: Address | None = None,
+        keystore_file: str | None = None,
+        password_file: str | None = None,
+    ) -> Fund:
+        """Raises Conflict when the name or the treasury is taken."""
+        return await self._db.write(
+            funds.add_fund, self._now(), name, treasury, signer, hub, keystore_file, password_file
+        )
+
+    async def set_paused(self, fund_id: int | None, paused: bool, by: str) -> list[int]:
+        """Of one fund, or of all. Returns the funds that changed. Raises LookupError."""
+        return await self._db.write(funds.set_paused, self._now(), fund_id, paused, by)
+
+    async def jobs(self) -> dict[int, Job]:
+        return await self._db.read(funds.jobs)
+
+    async def remember_tokens(self, tokens: Iterable[tuple[Address, str, int, Hash32 | None]]) -> None:
+        """(address, symbol, decimals, code hash); what was seen first is kept."""
+        await self._db.write(funds.remember_tokens, self._now(), tokens)
+
+    async def known_code(self) -> dict[Address, Hash32]:
+        return await self._db.read(funds.known_code)
+
+    async def symbols(self) -> dict[Address, str]:
+        return await self._db.read(funds.symbols)
+
+    # ---- policies
+
+    async def policy(self, fund_id: int) -> PinnedPolicy:
+        """Raises LookupError for a fund without a policy."""
+        pinned = (await self.policies()).get(fund_id)
+        if pinned is None:
+            raise LookupError(f"fund {fund_id} has no policy")
+        return pinned
+
+    async def policies(self) -> dict[int, PinnedPolicy]:
+        rows = await self._db.read(policies.current)
+        return {row["fund_id"]: self._policies.pin(row) for row in rows}
+
+    async def policy_history(self, fund_id: int) -> list[dict[str, Any]]:
+        """Newest first."""
+        return await self._db.read(policies.history, fund_id)
+
+    async def put_policy(
+        self, fund_id: int, effective: Mapping[str, str], overrides: Mapping[str, str], by: str, why: str
+    ) -> PinnedPolicy:
+        """Raises LookupError for an unknown fund, ValueError for a policy that does not parse."""
+        return await self._db.write(policies.put, self._now(), self._parse, fund_id, effective, overrides, by, why)
+
+    # ---- cycles
+
+    async def chain_head(self) -> Hash32:
+        return await self._db.read(journal.chain_head)
+
+    async def commit_cycle(self, cycle: CycleRecord) -> int | None:
+        """A cycle is stored once: committing it again, after an interruption, returns what the first time did.
+
+        Raises Conflict when its signer already has an open intent.
+        """
+        try:
+            return await self._db.write(cycles.commit_cycle, self._now(), cycle)
+        except IntegrityError:
+            stored, intent_id = await self._db.read(cycles.intent_of_cycle, cycle.cycle_id)
+            if stored:
+                return intent_id
+            if cycle.intent and await self.open_intents(cycle.intent.signer):
+                raise Conflict(f"signer {cycle.intent.signer} already has an open transaction") from None
+            raise
+
+    async def append(self, record: Record) -> Hash32:
+        """Returns the new head of the chain."""
+        _, head = await self._db.write(journal.append, [record], self._now())
+        return head
+
+    async def raise_alert(self, alert: Alert) -> None:
+        await self._db.write(alerts.raise_alerts, self._now(), [alert])
+
+    async def clear_alert(self, fund_id: int, kind: AlertKind) -> bool:
+        """False when no such alert was open."""
+        return await self._db.write(alerts.clear_alert, self._now(), fund_id, kind)
+
+    # ---- transactions
+
+    async def open_intents(self, signer: Address | None = None) -> list[Intent]:
+        return await self._db.read(intents.open_intents, signer)
+
+    async def intent(self, intent_id: int) -> Intent:
+        return await self._db.read(intents.intent, intent_id)
+
+    async def save_attempt(
+        self, intent_id: int, signed: SignedTransaction, *, nonce: int, max_fee: Wei, max_tip: Wei
+    ) -> Attempt:
+        """Raises Conflict when the intent cannot be signed with that nonce, or the nonce belongs to another."""
+        try:
+            return await self._db.write(intents.save_attempt, self._now(), intent_id, signed, nonce, max_fee, max_tip)
+        except IntegrityError:
+            raise Conflict(f"nonce {nonce} or transaction {signed.hash} is already in the books") from None
+
+    async def mark_sent(self, attempt_id: int, sent_at: datetime, reply: str) -> None:
+        await self._db.write(intents.mark_sent, self._now(), attempt_id, sent_at, reply)
+
+    async def settle(self, settlement_: Settlement) -> None:
+        await self._db.write(settlement.settle, self._now(), settlement_)
+
+    async def set_intent_state(self, intent_id: int, state: IntentState, outcome: Record) -> None:
+        await self._db.write(states.set_intent_state, self._now(), intent_id, state, outcome)

@@ -1,0 +1,202 @@
+"""The database itself: open, upgrade, stamp, lock, and the two ways in: `read` and `write`, one transaction each."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from keeper.adapters.storage.errors import UPGRADE, AlreadyRunning, WrongDatabase, unavailable
+from keeper.adapters.storage.journal import append
+from keeper.adapters.storage.lock import ProcessLock
+from keeper.adapters.storage.sqlite import sqlite_engine
+from keeper.adapters.storage.tables import SCHEMA_VERSION, database_stamp
+from keeper.adapters.storage.types import rfc3339, utc_now
+from keeper.adapters.storage.url import DatabaseUrl, parse_url
+from keeper.core.ledger import Mode, Record, RecordKind
+from keeper.ports import BooksUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BUSY_SECONDS = 2
+"""How long a writer waits for another process. A transaction of ours takes milliseconds; longer means trouble."""
+
+_ADVISORY_KEY = 0x6B6565706572  # "keeper"
+
+
+class Database:
+    """An open database. Transactions are plain functions of a `Connection`, so that each is one round of work."""
+
+    def __init__(self, where: DatabaseUrl, engine: AsyncEngine) -> None:
+        self._where = where
+        self._engine = engine
+        self._writer = engine.execution_options(writes=True)
+        # SQLite has one writer: ours queue here, fairly, instead of polling the file's lock
+        self._turn: asyncio.Lock | None = asyncio.Lock() if where.path else None
+        self._lock: ProcessLock | None = None
+        self._lock_session: AsyncConnection | None = None
+
+    @property
+    def shown(self) -> str:
+        """Where it is, without a password."""
+        return self._where.shown
+
+    @classmethod
+    async def open(cls, url: str, *, read_only: bool = False) -> Self:
+        """Opens, and creates a SQLite file that is not there unless `read_only`.
+
+        ValueError for a URL that is none; BooksUnavailable when the database cannot be reached.
+        """
+        where = parse_url(url)
+        if where.path and read_only and not where.path.exists():
+            raise BooksUnavailable(f"there is no database at {where.shown}: {UPGRADE}")
+        if where.path and not where.path.absolute().parent.is_dir():
+            raise BooksUnavailable(f"directory {where.path.absolute().parent} for the database is not there")
+        self = cls(
+            where, sqlite_engine(where, read_only, BUSY_SECONDS) if where.path else _postgres_engine(where, read_only)
+        )
+        try:
+            await self.read(lambda db: db.scalar(select(1)))
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def close(self) -> None:
+        if self._lock_session is not None:
+            await self._lock_session.close()
+        await self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`work` in one transaction that sees one state. Raises BooksUnavailable."""
+        async with self._mapped(), self._engine.begin() as db:
+            return await db.run_sync(work, *args, **kwargs)
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`work` in one transaction, committed to disk on return, undone when it raises. Raises BooksUnavailable."""
+        async with self._mapped(), self._turn or contextlib.nullcontext(), self._writer.begin() as db:
+            return await db.run_sync(work, *args, **kwargs)
+
+    @contextlib.asynccontextmanager
+    async def _mapped(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if outage := unavailable(error, self.shown):
+                raise outage from error
+            raise
+
+    # ---- schema
+
+    async def upgrade(self) -> None:
+        """Brings the tables to this code's revision; all of it, or nothing."""
+        await self.write(_run_migrations)
+
+    async def schema_version(self) -> str | None:
+        """The revision the tables are at; None before the first."""
+        try:
+            return await self.read(lambda db: db.scalar(text("SELECT version_num FROM alembic_version")))
+        except BooksUnavailable as error:
+            if isinstance(error.__cause__, DBAPIError) and UPGRADE in str(error):
+                return None
+            raise
+
+    async def is_current(self) -> bool:
+        return await self.schema_version() == SCHEMA_VERSION
+
+    # ---- whose it is
+
+    async def stamp(self, chain_id: int, mode: Mode) -> None:
+        """Marks a new database as of this chain and mode, as its first journal record; checks one that is marked.
+
+        Raises WrongDatabase: a dry run never opens a live database, nor a live run a dry one.
+        """
+        await self.write(_stamp, chain_id, mode, self.shown)
+
+    async def check_stamp(self, chain_id: int, mode: Mode | None = None) -> None:
+        """Like `stamp` for a reader: writes nothing, and takes a database without a stamp as it is."""
+        await self.read(_check_stamp, chain_id, mode, self.shown)
+
+    async def lock(self) -> None:
+        """Makes this the only keeper process on the database until `close`. Raises AlreadyRunning.
+
+        On PostgreSQL this is a session's advisory lock: it keeps out a second start by mistake, but is no lease,
+        since the server hands it on when the session is cut.
+        """
+        if self._where.path:
+            self._lock = ProcessLock(self._where.path).acquire()
+            return
+        async with self._mapped():
+            session = await self._engine.connect()
+            try:
+                got = await session.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY})
+                holder = None if got else await session.scalar(text(_HOLDER), {"key": _ADVISORY_KEY})
+                await session.commit()
+            except BaseException:
+                await session.close()
+                raise
+        if not got:
+            await session.close()
+            raise AlreadyRunning(f"another keeper ({holder or 'unknown'}) is running on this database")
+        self._lock_session = session
+
+
+_HOLDER = """SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()
+AND (l.classid::bigint << 32 | l.objid::bigint) = :key"""
+
+
+def _postgres_engine(where: DatabaseUrl, read_only: bool) -> AsyncEngine:
+    settings = {
+        "application_name": f"keeper pid {os.getpid()}",
+        "timezone": "UTC",
+        "lock_timeout": f"{BUSY_SECONDS}s",
+        "default_transaction_read_only": "on" if read_only else "off",
+    }
+    connect_args = {"timeout": 5, "command_timeout": 30, "server_settings": settings}
+    return create_async_engine(where.url, hide_parameters=True, connect_args=connect_args)
+
+
+def _run_migrations(db: Connection) -> None:
+    from alembic import command  # not needed by any other command, and slow to import
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "keeper.adapters.storage:migrations")
+    config.attributes["connection"] = db
+    command.upgrade(config, "head")
+
+
+def _stamp(db: Connection, chain_id: int, mode: Mode, shown: str) -> None:
+    if _check_stamp(db, chain_id, mode, shown):
+        return
+    at = utc_now()
+    db.execute(database_stamp.insert(), {"id": 1, "chain_id": chain_id, "mode": mode.value, "created_at": at})
+    body = {
+        "event": "stamp",
+        "chain_id": str(chain_id),
+        "mode": mode.value,
+        "at": rfc3339(at),
+    }
+    append(db, [Record(RecordKind.CHECKPOINT, None, body)], at)
+
+
+def _check_stamp(db: Connection, chain_id: int, mode: Mode | None, shown: str) -> bool:
+    found = db.execute(select(database_stamp.c.chain_id, database_stamp.c.mode)).one_or_none()
+    if found is None:
+        return False
+    if found.chain_id != chain_id:
+        raise WrongDatabase(f"database {shown} belongs to chain {found.chain_id}, not {chain_id}")
+    if mode is not None and found.mode != mode:
+        raise WrongDatabase(f"database {shown} is {_WORDS[Mode(found.mode)]}: use another for {_WORDS[mode]}")
+    return True
+
+
+_WORDS = {Mode.LIVE: "of a live keeper", Mode.DRY_RUN: "of a dry run"}

@@ -1,0 +1,229 @@
+"""Intents and attempts: stored before any byte leaves, read back as they will be sent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, func, select, text, update
+
+from keeper.adapters.storage.errors import Conflict
+from keeper.adapters.storage.tables import (
+    OPEN_INTENT,
+    decision,
+    index_fund,
+    rebalance,
+    rebalance_history,
+    rebalance_transaction,
+    transaction_attempt,
+    transaction_intent,
+    transaction_reply,
+)
+from keeper.core.ledger import Attempt, Call, CycleRecord, Intent, IntentState, NewIntent
+from keeper.core.model import PlannedSwap
+from keeper.core.units import Address, Hash32, Wei
+from keeper.ports import SignedTransaction
+
+_INTENT, _ATTEMPT, _SWAP = transaction_intent.c, transaction_attempt.c, rebalance_transaction.c
+
+_INTENTS = (
+    select(transaction_intent, decision.c.cycle_id)
+    .join(decision, decision.c.seq == _INTENT.decision_seq)
+    .order_by(_INTENT.id)
+)
+_OPEN = _INTENTS.where(text(OPEN_INTENT))
+
+
+def plan_intent(db: Connection, at: datetime, seq: int, cycle: CycleRecord, new: NewIntent) -> int:
+    """Stores the intent as PLANNED, with its swaps and the holdings before it. Returns its id."""
+    hub = db.execute(select(index_fund.c.hub).where(index_fund.c.id == cycle.fund_id)).scalar_one()
+    row = {
+        "fund_id": cycle.fund_id,
+        "decision_seq": seq,
+        "plan_id": new.plan_id,
+        "signer": new.signer,
+        "chain_id": new.chain_id,
+        "state": IntentState.PLANNED.value,
+        "gas_limit": new.gas_limit,
+        "call_to": new.call.to,
+        "call_data": new.call.data,
+        "treasury_id": new.call.treasury_id,
+        "deadline": new.call.deadline,
+        "created_at": at,
+        "updated_at": at,
+    }
+    intent_id: int = db.execute(transaction_intent.insert().returning(_INTENT.id), row).scalar_one()
+    db.execute(
+        rebalance.insert(),
+        {
+            "intent_id": intent_id,
+            "fund_id": cycle.fund_id,
+            "status": "pending",
+            "nav_before": cycle.nav,
+            "tracking_error_bps_before": cycle.tracking_error_bps,
+            "created_at": at,
+        },
+    )
+    db.execute(
+        rebalance_history.insert(),
+        [
+            {
+                "intent_id": intent_id,
+                "token": line.token,
+                "position": line.asset,
+                "target_bps": line.target,
+                "amount_before": line.amount,
+                "px_before": line.px,
+                "value_before": line.value,
+                "weight_bps_before": line.weight_bps,
+                "drift_relative_bps_before": line.drift_relative_bps,
+                "drift_absolute_bps_before": line.drift_absolute_bps,
+            }
+            for line in cycle.assets
+        ],
+    )
+    token_of = {line.asset: line.token for line in cycle.assets}
+    db.execute(
+        rebalance_transaction.insert(),
+        [_swap_row(intent_id, cycle.fund_id, n, swap, token_of, hub) for n, swap in enumerate(new.swaps)],
+    )
+    return intent_id
+
+
+def _swap_row(
+    intent_id: int, fund_id: int, position: int, swap: PlannedSwap, token_of: dict[int, Address], hub: str | None
+) -> dict[str, Any]:
+    return {
+        "intent_id": intent_id,
+        "fund_id": fund_id,
+        "position": position,
+        "side": "buy" if token_of[swap.asset_in] == hub else "sell",
+        "venue": swap.venue,
+        "zero_for_one": swap.zero_for_one,
+        "asset_in": swap.asset_in,
+        "asset_out": swap.asset_out,
+        "token_in": token_of[swap.asset_in],
+        "token_out": token_of[swap.asset_out],
+        "amount_in": swap.amount_in,
+        "quoted_out": swap.expected_out,
+        "min_out": swap.min_out,
+        "value_in": swap.value_in,
+        "value_out": swap.value_out,
+        "pool_fee_pips": swap.fee_pips,
+        "impact": swap.impact,
+        "status": "pending",
+    }
+
+
+def open_intents(db: Connection, signer: Address | None) -> list[Intent]:
+    """Intents that still bind their signer, oldest first."""
+    wanted = _OPEN if signer is None else _OPEN.where(_INTENT.signer == signer)
+    return _with_parts(db, db.execute(wanted).all())
+
+
+def intent(db: Connection, intent_id: int) -> Intent:
+    """Raises LookupError."""
+    found = _with_parts(db, db.execute(_INTENTS.where(_INTENT.id == intent_id)).all())
+    if not found:
+        raise LookupError(f"there is no intent {intent_id}")
+    return found[0]
+
+
+def _with_parts(db: Connection, rows: Sequence[Row[Any]]) -> list[Intent]:
+    if not rows:
+        return []
+    ids = [row.id for row in rows]
+    swaps = db.execute(select(rebalance_transaction).where(_SWAP.intent_id.in_(ids)).order_by(_SWAP.position)).all()
+    attempts = db.execute(select(transaction_attempt).where(_ATTEMPT.intent_id.in_(ids)).order_by(_ATTEMPT.id)).all()
+    return [
+        Intent(
+            id=row.id,
+            fund_id=row.fund_id,
+            plan_id=row.plan_id,
+            cycle_id=row.cycle_id,
+            signer=row.signer,
+            chain_id=row.chain_id,
+            state=IntentState(row.state),
+            nonce=row.nonce,
+            gas_limit=row.gas_limit,
+            call=Call(row.call_to, row.call_data, row.treasury_id, row.deadline),
+            swaps=tuple(_planned(swap) for swap in swaps if swap.intent_id == row.id),
+            attempts=tuple(_attempt(each) for each in attempts if each.intent_id == row.id),
+        )
+        for row in rows
+    ]
+
+
+def _planned(row: Row[Any]) -> PlannedSwap:
+    return PlannedSwap(
+        venue=row.venue,
+        zero_for_one=row.zero_for_one,
+        asset_in=row.asset_in,
+        asset_out=row.asset_out,
+        amount_in=row.amount_in,
+        expected_out=row.quoted_out,
+        min_out=row.min_out,
+        value_in=row.value_in,
+        value_out=row.value_out,
+        fee_pips=row.pool_fee_pips,
+        impact=row.impact,
+    )
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(
+        id=row.id,
+        hash=Hash32(row.hash),
+        raw=row.raw,
+        nonce=row.nonce,
+        max_fee=Wei(row.max_fee),
+        max_tip=Wei(row.max_tip),
+        sent_at=row.sent_at,
+        reply=row.reply,
+    )
+
+
+def save_attempt(
+    db: Connection, at: datetime, intent_id: int, signed: SignedTransaction, nonce: int, max_fee: Wei, max_tip: Wei
+) -> Attempt:
+    """The first attempt fixes the nonce and makes the intent SIGNED; a later one must use the same nonce.
+
+    Raises Conflict when the intent is not waiting to be signed, or has another nonce.
+    """
+    first = (_INTENT.state == IntentState.PLANNED.value) & _INTENT.nonce.is_(None)
+    again = _INTENT.state.in_([IntentState.SIGNED.value, IntentState.SENT.value]) & (_INTENT.nonce == nonce)
+    signing = case((_INTENT.state == IntentState.PLANNED.value, IntentState.SIGNED.value), else_=_INTENT.state)
+    signable = update(transaction_intent).where(_INTENT.id == intent_id, first | again)
+    if not db.execute(signable.values(state=signing, nonce=nonce, updated_at=at)).rowcount:
+        raise Conflict(_why_not(db, intent_id, nonce))
+    row = {
+        "intent_id": intent_id,
+        "hash": signed.hash,
+        "raw": signed.raw,
+        "nonce": nonce,
+        "max_fee": max_fee,
+        "max_tip": max_tip,
+        "created_at": at,
+    }
+    return _attempt(db.execute(transaction_attempt.insert().returning(transaction_attempt), row).one())
+
+
+def _why_not(db: Connection, intent_id: int, nonce: int) -> str:
+    found = intent(db, intent_id)
+    if found.nonce is not None and found.nonce != nonce:
+        return f"intent {intent_id} has nonce {found.nonce} and never gets another ({nonce})"
+    return f"intent {intent_id} is {found.state.value} and cannot be signed"
+
+
+def mark_sent(db: Connection, at: datetime, attempt_id: int, sent_at: datetime, reply: str) -> None:
+    """Notes one sending and what the node said. Any reply, and none, counts as sent."""
+    sent = update(transaction_attempt).where(_ATTEMPT.id == attempt_id)
+    sent = sent.values(sent_at=func.coalesce(_ATTEMPT.sent_at, sent_at), reply=reply)
+    intent_id = db.execute(sent.returning(_ATTEMPT.intent_id)).scalar_one_or_none()
+    if intent_id is None:
+        raise LookupError(f"there is no attempt {attempt_id}")
+    db.execute(transaction_reply.insert(), {"attempt_id": attempt_id, "sent_at": sent_at, "reply": reply})
+    db.execute(
+        update(transaction_intent)
+        .where(_INTENT.id == intent_id, _INTENT.state == IntentState.SIGNED.value)
+        .values(state=IntentState.SENT.value, updated_at=at)
+    )

@@ -1,0 +1,169 @@
+"""Read models for people and reports: plain rows, newest first; amounts stay integers in base units."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, text
+
+from keeper.adapters.storage import journal as chain
+from keeper.adapters.storage.database import Database
+from keeper.adapters.storage.tables import (
+    OPEN_INTENT,
+    alert,
+    asset,
+    decision,
+    fund_asset_allocation,
+    index_fund,
+    journal,
+    rebalance_transaction,
+    scheduler_job,
+    transaction_attempt,
+    transaction_intent,
+)
+
+_PAGE = 500
+
+_TOKEN_IN, _TOKEN_OUT = asset.alias("token_in"), asset.alias("token_out")
+
+# the attempt that was mined, or else the newest: only one of an intent's attempts can be
+_SHOWN_ATTEMPT = (
+    select(transaction_attempt.c.id)
+    .where(transaction_attempt.c.intent_id == transaction_intent.c.id)
+    .order_by(transaction_attempt.c.block_number.is_(None), transaction_attempt.c.id.desc())
+    .limit(1)
+    .correlate(transaction_intent)
+    .scalar_subquery()
+)
+_SIBLINGS = rebalance_transaction.alias("sibling")
+_SWAPS = (
+    select(func.count())
+    .select_from(_SIBLINGS)
+    .where(_SIBLINGS.c.intent_id == transaction_intent.c.id)
+    .correlate(transaction_intent)
+    .scalar_subquery()
+)
+
+_SWAP, _INTENT, _ATTEMPT = rebalance_transaction.c, transaction_intent.c, transaction_attempt.c
+
+_TRADES = (
+    select(
+        _INTENT.created_at.label("time"),
+        _SWAP.fund_id,
+        index_fund.c.name.label("fund"),
+        _INTENT.plan_id,
+        _INTENT.state,
+        _INTENT.nonce,
+        _SWAP.status,
+        _ATTEMPT.hash.label("tx_hash"),
+        _ATTEMPT.block_number,
+        _ATTEMPT.block_hash,
+        _SWAP.position,
+        _SWAPS.label("swaps"),
+        _SWAP.side,
+        _SWAP.token_in,
+        _TOKEN_IN.c.symbol.label("symbol_in"),
+        _TOKEN_IN.c.decimals.label("decimals_in"),
+        _SWAP.token_out,
+        _TOKEN_OUT.c.symbol.label("symbol_out"),
+        _TOKEN_OUT.c.decimals.label("decimals_out"),
+        _SWAP.amount_in,
+        _SWAP.quoted_out,
+        _SWAP.min_out,
+        _SWAP.actual_in,
+        _SWAP.actual_out,
+        _SWAP.value_in,
+        _SWAP.value_out,
+        _SWAP.price_executed,
+        _SWAP.slippage_bps,
+        _SWAP.pool_fee_pips,
+        _ATTEMPT.gas_used,
+        _ATTEMPT.effective_gas_price,
+        _ATTEMPT.gas_cost_wei,
+        _ATTEMPT.gas_cost_usd,
+        _ATTEMPT.revert_reason,
+    )
+    .join(transaction_intent, _INTENT.id == _SWAP.intent_id)
+    .join(index_fund, index_fund.c.id == _SWAP.fund_id)
+    .join(_TOKEN_IN, _TOKEN_IN.c.token == _SWAP.token_in)
+    .join(_TOKEN_OUT, _TOKEN_OUT.c.token == _SWAP.token_out)
+    .join(transaction_attempt, _ATTEMPT.id == _SHOWN_ATTEMPT, isouter=True)
+)
+
+_DECISIONS = (
+    select(decision, index_fund.c.name.label("fund"), journal.c.content, journal.c.link)
+    .join(index_fund, index_fund.c.id == decision.c.fund_id)
+    .join(journal, journal.c.seq == decision.c.seq)
+)
+
+_NEWEST = select(func.max(decision.c.seq)).group_by(decision.c.fund_id)
+
+_ALLOCATIONS = (
+    select(fund_asset_allocation, asset.c.symbol, asset.c.decimals)
+    .join(asset, asset.c.token == fund_asset_allocation.c.token)
+    .order_by(fund_asset_allocation.c.fund_id, fund_asset_allocation.c.position)
+)
+
+_OPEN_INTENTS = select(_INTENT.id, _INTENT.fund_id, _INTENT.state, _INTENT.nonce, _INTENT.created_at).where(
+    text(OPEN_INTENT)
+)
+
+
+class SqlReader:
+    """Implements `keeper.ports.Reader`. Every method raises BooksUnavailable; none writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def trades(self, fund_id: int | None, limit: int) -> list[Mapping[str, Any]]:
+        """One row per swap. Gas is that of its whole transaction, which holds `swaps` of them; USD have 18 decimals."""
+        order = (_SWAP.intent_id.desc(), _SWAP.position)
+        return await self._db.read(_rows, _of(_TRADES, _SWAP.fund_id, fund_id).order_by(*order).limit(limit))
+
+    async def decisions(self, fund_id: int | None, limit: int) -> list[Mapping[str, Any]]:
+        """One row per cycle, with its drift, guards, and place in the journal."""
+        wanted = _of(_DECISIONS, decision.c.fund_id, fund_id)
+        return await self._db.read(_rows, wanted.order_by(decision.c.seq.desc()).limit(limit))
+
+    async def alerts(self, fund_id: int | None, limit: int) -> list[Mapping[str, Any]]:
+        """Open and cleared."""
+        wanted = _of(select(alert), alert.c.fund_id, fund_id)
+        return await self._db.read(_rows, wanted.order_by(alert.c.last_seen_at.desc(), alert.c.id.desc()).limit(limit))
+
+    async def status(self) -> list[Mapping[str, Any]]:
+        """Per fund: itself, its `job`, last `decision`, `allocations`, open `intent` and open `alerts`."""
+        return await self._db.read(_status)
+
+    async def journal(self, after: int = 0) -> AsyncIterator[Mapping[str, Any]]:
+        """Every record that follows seq `after`, in order; read in pages, since what is there never changes."""
+        while page := await self._db.read(chain.page, after, _PAGE):
+            for record in page:
+                yield record
+            after = page[-1]["seq"]
+
+
+def _rows(db: Connection, wanted: Select[Any]) -> list[Mapping[str, Any]]:
+    return [dict(row) for row in db.execute(wanted).mappings()]
+
+
+def _of(wanted: Select[Any], column: Any, fund_id: int | None) -> Select[Any]:
+    return wanted if fund_id is None else wanted.where(column == fund_id)
+
+
+def _status(db: Connection) -> list[Mapping[str, Any]]:
+    jobs = {row["fund_id"]: row for row in _rows(db, select(scheduler_job))}
+    newest = {row["fund_id"]: row for row in _rows(db, _DECISIONS.where(decision.c.seq.in_(_NEWEST)))}
+    intents = {row["fund_id"]: row for row in _rows(db, _OPEN_INTENTS)}
+    allocations = _rows(db, _ALLOCATIONS)
+    alerts = _rows(db, select(alert).where(alert.c.cleared_at.is_(None)).order_by(alert.c.id))
+    secrets = ("keystore_file", "password_file")
+    return [
+        {
+            **{name: value for name, value in fund.items() if name not in secrets},
+            "job": jobs.get(fund["id"]),
+            "decision": newest.get(fund["id"]),
+            "intent": intents.get(fund["id"]),
+            "allocations": [row for row in allocations if row["fund_id"] == fund["id"]],
+            "alerts": [row for row in alerts if row["fund_id"] == fund["id"]],
+        }
+        for fund in _rows(db, select(index_fund).order_by(index_fund.c.id))
+    ]

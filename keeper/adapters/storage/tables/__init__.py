@@ -1,0 +1,45 @@
+"""The tables, and nothing else. Tokens are keyed by address: a database belongs to one chain."""
+
+from keeper.adapters.storage.tables.base import SCHEMA_VERSION, metadata
+from keeper.adapters.storage.tables.decisions import decision, journal, journal_head, price_update
+from keeper.adapters.storage.tables.funds import (
+    alert,
+    asset,
+    database_stamp,
+    fund_asset_allocation,
+    index_fund,
+    policy_version,
+    scheduler_job,
+)
+from keeper.adapters.storage.tables.transactions import (
+    OPEN_INTENT,
+    rebalance,
+    rebalance_history,
+    rebalance_transaction,
+    transaction_attempt,
+    transaction_intent,
+    transaction_reply,
+)
+
+__all__ = [
+    "OPEN_INTENT",
+    "SCHEMA_VERSION",
+    "alert",
+    "asset",
+    "database_stamp",
+    "decision",
+    "fund_asset_allocation",
+    "index_fund",
+    "journal",
+    "journal_head",
+    "metadata",
+    "policy_version",
+    "price_update",
+    "rebalance",
+    "rebalance_history",
+    "rebalance_transaction",
+    "scheduler_job",
+    "transaction_attempt",
+    "transaction_intent",
+    "transaction_reply",
+]
