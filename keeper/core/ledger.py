@@ -119,7 +119,7 @@ class CycleRecord:
 
     `decision` is the journal's decision record; `outcomes` are later records of the same transaction (such as a
     simulation's result). Block fields and `policy_version` are None when the observation failed.
-    `next_due` is chain time.
+    `next_due` is chain time. `share_supply` is the treasury's total supply, for units per share.
     """
 
     cycle_id: str
@@ -142,6 +142,7 @@ class CycleRecord:
     intent: NewIntent | None
     next_due: Timestamp | None
     alerts: tuple[Alert, ...] = ()
+    share_supply: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
