@@ -27,27 +27,34 @@ export function forgeBinary() {
   return binary;
 }
 
-/**
- * Resolves with forge's exit code. Its compiler is a node script, so this very node must be the first on PATH.
- * @param {string[]} args
- * @param {{stdio?: import("node:child_process").StdioOptions, env?: Record<string, string>}} [options]
- */
-export function forge(args, { stdio = "inherit", env = {} } = {}) {
+function start(args, stdio) {
+  // Forge's compiler is a node script: this very node must be the first on PATH.
   const PATH = [dirname(process.execPath), process.env.PATH ?? ""].join(delimiter);
-  const child = spawn(forgeBinary(), args, {
-    cwd: ROOT,
-    stdio,
-    env: { ...process.env, FOUNDRY_DISABLE_NIGHTLY_WARNING: "1", ...env, PATH },
-  });
-  const forward = (signal) => child.kill(signal);
-  process.on("SIGINT", forward).on("SIGTERM", forward);
+  const env = { ...process.env, FOUNDRY_DISABLE_NIGHTLY_WARNING: "1", PATH };
+  return spawn(forgeBinary(), args, { cwd: ROOT, stdio, env });
+}
+
+function exitCode(child) {
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("exit", (code, signal) => {
-      process.off("SIGINT", forward).off("SIGTERM", forward);
-      resolve(signal ? 1 : code);
-    });
+    child.on("close", (code, signal) => resolve(signal ? 1 : code));
   });
+}
+
+/** Runs forge in the terminal; resolves with its exit code. */
+export async function forge(args) {
+  const child = start(args, "inherit");
+  const forward = (signal) => child.kill(signal);
+  process.on("SIGINT", forward).on("SIGTERM", forward);
+  return exitCode(child);
+}
+
+/** Runs forge silently; rejects with what it printed when it fails. */
+export async function forgeQuietly(args) {
+  const child = start(args, ["ignore", "pipe", "pipe"]);
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (printed += text));
+  if ((await exitCode(child)) !== 0) throw new Error(printed.trim());
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
