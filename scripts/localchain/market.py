@@ -28,16 +28,13 @@ class Market:
     def step(self, prices: Mapping[str, Decimal], *, at: int) -> Moved:
         """One block at chain time `at`, in which every feed and every pool goes to `prices` (USD by symbol).
 
+        What `prices` leaves out keeps its price, in a new round of its feed.
         `at` must be after the newest block. One block, so that no observer meets a feed that has moved and a
         pool that has not. The base fee starts anew: empty blocks would let it decay to nothing.
         """
-        answers = [
-            tokens.set_answer(token, prices[token.symbol])
-            for token in self._deployment.tokens
-            if token.symbol in prices
-        ]
-        everywhere = tokens.prices(self._node, self._deployment.tokens) | dict(prices)
-        swaps = arbitrage.closing_swaps(self._node, self._deployment, everywhere)
+        now = tokens.prices(self._node, self._deployment.tokens) | dict(prices)
+        answers = [tokens.set_answer(token, now[token.symbol]) for token in self._deployment.tokens]
+        swaps = arbitrage.closing_swaps(self._node, self._deployment, now)
         roles = fund.renew_keepers(self._node, self._deployment.treasuries, at)
         self._node.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE))
         receipts = self._node.execute([*answers, *swaps, *roles], timestamp=at)
