@@ -163,9 +163,7 @@ class EthereumChain:
         except ChainUnavailable:
             return None
         revert = reverts.revert_of(again) if isinstance(again, RpcError) else None
-        if revert is not None:
-            return f"{revert.guard}: {revert.detail}" if revert.detail else revert.guard
-        return None
+        return None if revert is None else revert.detail
 
 
 def _account_requests(signer: Address) -> list[Request[Any]]:

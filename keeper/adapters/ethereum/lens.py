@@ -136,7 +136,7 @@ class Lens:
         if item.code in _REFUSED_PARAMS:
             raise self._rpc.unavailable(f"eth_call with a state override was refused: {item.message}")
         revert = reverts.revert_of(item)
-        raise self._rpc.unavailable(f"eth_call of the Lens: {item.message if revert is None else revert.guard}")
+        raise self._rpc.unavailable(f"eth_call of the Lens: {item.message if revert is None else revert.detail}")
 
     def _router_answer(self, item: bytes | RpcError) -> Address:
         if isinstance(item, bytes) and len(item) == 32 and not any(item[:12]):
@@ -164,4 +164,4 @@ def _starved(item: bytes | RpcError) -> bool:
     if not isinstance(item, RpcError):
         return False
     revert = reverts.revert_of(item)
-    return revert is not None and (revert.guard == "Starved" or "gas" in revert.detail)
+    return revert is not None and (revert.guard == "Starved" or "out of gas" in revert.detail.lower())

@@ -7,6 +7,7 @@ an offset.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from struct import iter_unpack
 from typing import Final
 
 from eth_abi.abi import decode
@@ -40,9 +41,10 @@ class LensAnswer:
 def read_observation(raw: bytes, asked: Sequence[Address], symbols: Mapping[Address, str]) -> LensAnswer:
     """The answer for the treasuries `asked`. A token that `symbols` does not name gets "". Raises Malformed."""
     try:
-        chain_id, number, timestamp, ok, decimals, answer, updated_at, funds_at = _words(raw, 0, 8)
+        words = _split(raw)
+        chain_id, number, timestamp, ok, decimals, answer, updated_at, funds_at = _slice(words, 0, 8)
         native = FeedAnswer(_signed(answer), decimals, Timestamp(updated_at)) if ok else None
-        treasuries = _funds(raw, funds_at, symbols)
+        treasuries = _funds(words, funds_at, symbols)
     except (OverflowError, KeyError):
         raise Malformed("a Lens answer with a value out of its range") from None
     if [address for address, _ in treasuries] != list(asked):
@@ -62,16 +64,16 @@ def read_symbols(raw: bytes, tokens: Sequence[Address]) -> dict[Address, str]:
     return {token: _symbol(state[2], token) for token, state in zip(tokens, states, strict=True)}
 
 
-def _funds(raw: bytes, at: int, symbols: Mapping[Address, str]) -> list[tuple[Address, Treasury | None]]:
-    (count,) = _words(raw, at, 1)
+def _funds(words: list[int], at: int, symbols: Mapping[Address, str]) -> list[tuple[Address, Treasury | None]]:
+    (count,) = _slice(words, at, 1)
     heads = at + WORD
-    return [_fund(raw, heads + offset, symbols) for offset in _words(raw, heads, count)]
+    return [_fund(words, heads + offset, symbols) for offset in _slice(words, heads, count)]
 
 
-def _fund(raw: bytes, at: int, symbols: Mapping[Address, str]) -> tuple[Address, Treasury | None]:
-    words = _words(raw, at, _FUND_WORDS)
+def _fund(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Address, Treasury | None]:
+    head = _slice(words, at, _FUND_WORDS)
     (treasury, ok, owner, guardian, weigher, keeper_until, keeper_balance, paused, last_id, last_rebalance,
-     total_supply, max_slip, per_trade, min_drift, cooldown, assets_at, venues_at) = words  # fmt: skip
+     total_supply, max_slip, per_trade, min_drift, cooldown, assets_at, venues_at) = head  # fmt: skip
     address = _address(treasury)
     if not ok:
         return address, None
@@ -87,15 +89,15 @@ def _fund(raw: bytes, at: int, symbols: Mapping[Address, str]) -> tuple[Address,
         last_rebalance=Timestamp(last_rebalance),
         total_supply=total_supply,
         limits=Limits(Bps(max_slip), Bps(per_trade), Bps(min_drift), cooldown),
-        assets=_assets(raw, at + assets_at, symbols),
-        venues=_venues(raw, at + venues_at),
+        assets=_assets(words, at + assets_at, symbols),
+        venues=_venues(words, at + venues_at),
     )
 
 
-def _assets(raw: bytes, at: int, symbols: Mapping[Address, str]) -> tuple[Asset, ...]:
-    (count,) = _words(raw, at, 1)
+def _assets(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Asset, ...]:
+    (count,) = _slice(words, at, 1)
     starts = range(at + WORD, at + WORD + count * _ASSET_WORDS * WORD, _ASSET_WORDS * WORD)
-    return tuple(_asset(_words(raw, start, _ASSET_WORDS), index, symbols) for index, start in enumerate(starts))
+    return tuple(_asset(_slice(words, start, _ASSET_WORDS), index, symbols) for index, start in enumerate(starts))
 
 
 def _asset(words: list[int], index: int, symbols: Mapping[Address, str]) -> Asset:
@@ -119,10 +121,10 @@ def _asset(words: list[int], index: int, symbols: Mapping[Address, str]) -> Asse
     )
 
 
-def _venues(raw: bytes, at: int) -> tuple[Venue, ...]:
-    (count,) = _words(raw, at, 1)
+def _venues(words: list[int], at: int) -> tuple[Venue, ...]:
+    (count,) = _slice(words, at, 1)
     starts = range(at + WORD, at + WORD + count * _VENUE_WORDS * WORD, _VENUE_WORDS * WORD)
-    return tuple(_venue(_words(raw, start, _VENUE_WORDS), index) for index, start in enumerate(starts))
+    return tuple(_venue(_slice(words, start, _VENUE_WORDS), index) for index, start in enumerate(starts))
 
 
 def _venue(words: list[int], index: int) -> Venue:
@@ -144,11 +146,19 @@ def _venue(words: list[int], index: int) -> Venue:
     )
 
 
-def _words(raw: bytes, at: int, count: int) -> list[int]:
-    end = at + WORD * count
-    if end > len(raw):
+def _split(raw: bytes) -> list[int]:
+    """The whole answer as words: in one go, it is tens of thousands of them."""
+    if len(raw) % WORD:
+        raise Malformed("a Lens answer that is not made of words")
+    return [int.from_bytes(word) for (word,) in iter_unpack("32s", raw)]
+
+
+def _slice(words: list[int], at: int, count: int) -> list[int]:
+    """`count` words from byte offset `at`."""
+    found = words[at // WORD : at // WORD + count]
+    if len(found) < count or at % WORD:
         raise Malformed("a Lens answer that is cut short")
-    return [int.from_bytes(raw[i : i + WORD]) for i in range(at, end, WORD)]
+    return found
 
 
 def _address(word: int) -> Address:

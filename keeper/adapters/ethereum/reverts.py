@@ -50,22 +50,25 @@ def revert_of(error: RpcError) -> SimulatedRevert | None:
 
 
 def explain(raw: bytes) -> SimulatedRevert:
-    """Revert bytes in words: `Slippage`, `venue 3, valueOut 990.000000 USD, minimum 995.000000 USD`."""
+    """Revert bytes in words. `guard` is the error's name, `detail` a line that stands for itself:
+    `Slippage: venue 3, valueOut 990.000000 USD, minimum 995.000000 USD`.
+    """
     entry = _known_errors().get(raw[:4])
     if entry is None:
-        return SimulatedRevert(guard="UnknownError", detail=_cut(wire.hexed(raw)))
+        return SimulatedRevert(guard="UnknownError", detail=f"unknown error {_cut(wire.hexed(raw))}")
+    name = str(entry["name"])
     try:
-        arguments = decode(input_types(entry), raw[4:])
+        values = decode(input_types(entry), raw[4:])
     except DecodingError:
-        return SimulatedRevert(guard=entry["name"], detail=f"with arguments that do not decode: {_cut(raw.hex())}")
+        return SimulatedRevert(guard=name, detail=f"{name} with arguments that do not decode: {_cut(wire.hexed(raw))}")
     if entry is _ERROR:
-        return SimulatedRevert(guard="Error", detail=printable(arguments[0]))
-    if entry is _PANIC:
-        return SimulatedRevert(guard="Panic", detail=_PANICS.get(arguments[0], hex(arguments[0])))
-    named = zip(input_names(entry), arguments, strict=True)
-    return SimulatedRevert(
-        guard=entry["name"], detail=", ".join(f"{name} {_value(entry, name, value)}" for name, value in named)
-    )
+        told = printable(values[0]) or "no reason"
+    elif entry is _PANIC:
+        told = _PANICS.get(values[0], f"code {values[0]:#x}")
+    else:
+        arguments = zip(input_names(entry), values, strict=True)
+        told = ", ".join(f"{argument} {_value(name, argument, value)}" for argument, value in arguments)
+    return SimulatedRevert(guard=name, detail=f"{name}: {told}" if told else name)
 
 
 def printable(text: str, limit: int = 200) -> str:
@@ -79,8 +82,8 @@ def _known_errors() -> dict[bytes, Entry]:
     return {selector(entry): entry for entry in entries}
 
 
-def _value(entry: Entry, name: str, value: Any) -> str:
-    if name in _IN_USD.get(entry["name"], ()):
+def _value(error: str, argument: str, value: Any) -> str:
+    if argument in _IN_USD.get(error, ()):
         return f"{usd(UsdE18(value)):.6f} USD"
     if isinstance(value, bytes):
         return wire.hexed(value)

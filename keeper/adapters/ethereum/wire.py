@@ -11,7 +11,6 @@ from keeper.core.model import Block
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 
 _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
-_DATA: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
@@ -28,9 +27,15 @@ def quantity(value: object) -> int:
 
 
 def data(value: object) -> bytes:
-    if not isinstance(value, str) or not _DATA.fullmatch(value):
-        raise Malformed(f"{shown(value)} where bytes belong")
-    return bytes.fromhex(value[2:])
+    # A regular expression takes 80 ms for the megabyte of an observation, fromhex 1; but it lets blanks pass.
+    if isinstance(value, str) and value.startswith("0x"):
+        try:
+            raw = bytes.fromhex(value[2:])
+        except ValueError:
+            raw = None
+        if raw is not None and 2 * len(raw) + 2 == len(value):
+            return raw
+    raise Malformed(f"{shown(value)} where bytes belong")
 
 
 def hash32(value: object) -> Hash32:
@@ -88,5 +93,5 @@ def hexed(raw: bytes) -> str:
 
 def shown(value: object) -> str:
     """A foreign value in a message: short whatever it is."""
-    text = "null" if value is None else repr(value)
+    text = "null" if value is None else repr(value[:60] if isinstance(value, str) else value)
     return text if len(text) <= 60 else text[:57] + "..."
