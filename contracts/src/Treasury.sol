@@ -6,7 +6,6 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Registry} from "./base/Registry.sol";
 import {V3Payer} from "./base/V3Payer.sol";
 import {ITreasury} from "./interfaces/ITreasury.sol";
@@ -18,7 +17,7 @@ import {Swapping} from "./libraries/Swapping.sol";
 /// @title  The treasury of an index fund: holds its tokens, is its share token, lets a keeper swap within bounds
 /// @dev    Not upgradeable. Read `rebalance` first; each of its guards is a function below it. `Roles` says who may
 ///         do what, `Registry` what is listed, `V3Payer` how a V3 pool is paid.
-contract Treasury is ERC20, Registry, V3Payer, ReentrancyGuardTransient {
+contract Treasury is ERC20, Registry, V3Payer {
     using SafeERC20 for IERC20;
     using Portfolio for Holding[];
 

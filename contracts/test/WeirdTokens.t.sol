@@ -100,6 +100,36 @@ contract WeirdTokensTest is World {
         _answers(call_, abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector));
     }
 
+    /// @dev The rules of a batch are those it began with, whoever the token is.
+    function test_no_configuration_in_the_middle_of_a_batch() public {
+        bytes memory locked = abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
+        ITreasury.Snapshot memory s = treasury.snapshot();
+        treasury.setGuardian(address(weird));
+        treasury.setWeigher(address(weird));
+        uint16[] memory targets = new uint16[](5);
+        targets[0] = 10_000;
+        _answers(abi.encodeCall(ITreasury.setTargets, (targets)), locked);
+        _answers(abi.encodeCall(ITreasury.pause, ()), locked);
+        _answers(abi.encodeCall(ITreasury.disableVenue, (0)), locked);
+        _answers(abi.encodeCall(ITreasury.stopBuying, (0)), locked);
+        _answers(abi.encodeCall(ITreasury.revokeKeeper, (KEEPER)), locked);
+        _answers(abi.encodeCall(ITreasury.revokeWeigher, ()), locked);
+
+        treasury.transferOwnership(address(weird));
+        vm.prank(address(weird));
+        treasury.acceptOwnership();
+        s.assets[0].targetBps = 0;
+        _answers(abi.encodeCall(ITreasury.addAsset, (s.assets[0])), locked);
+        _answers(abi.encodeCall(ITreasury.setAsset, (0, s.assets[0])), locked);
+        _answers(abi.encodeCall(ITreasury.addVenue, (s.venues[0])), locked);
+        _answers(abi.encodeCall(ITreasury.setLimits, (s.limits)), locked);
+        _answers(abi.encodeCall(ITreasury.setKeeper, (STRANGER, uint64(time))), locked);
+        _answers(abi.encodeCall(ITreasury.setWeigher, (STRANGER)), locked);
+        _answers(abi.encodeCall(ITreasury.setGuardian, (STRANGER)), locked);
+        _answers(abi.encodeCall(ITreasury.unpause, ()), locked);
+        _answers(abi.encodeCall(ITreasury.seed, (new uint256[](5), 1e18)), locked);
+    }
+
     function test_views_do_not_answer_in_the_middle_of_a_batch() public {
         bytes memory locked = abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
         _answers(abi.encodeCall(ITreasury.nav, ()), locked);
@@ -118,11 +148,12 @@ contract WeirdTokensTest is World {
 
     /// @dev WEIRD makes `data` its call to the treasury in the middle of a sale through the V3 pool.
     function _answers(bytes memory data, bytes memory expected) private {
+        uint256 state = vm.snapshotState();
         weird.callOnTransfer(address(treasury), data);
         rebalance(batch(order(POOL, WEIRD, 1_000e18)));
         holds(weird.called(), "the token called back");
         holds(keccak256(weird.answer()) == keccak256(expected), "and was refused");
-        pass(15 minutes);
+        vm.revertToState(state);
     }
 
     // -------------------------------------------------------------------------------------------- callback

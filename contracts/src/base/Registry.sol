@@ -69,7 +69,7 @@ abstract contract Registry is Roles {
 
     /// @inheritdoc ITreasury
     /// @dev `targetBps` must be 0: weights change together, in `setTargets`, so that they always sum to 10,000.
-    function addAsset(Asset calldata asset) external onlyOwner returns (uint8 index) {
+    function addAsset(Asset calldata asset) external onlyOwner nonReentrant returns (uint8 index) {
         _requireAtMost(_assets.length + 1, MAX_ASSETS);
         _requireUnlisted(asset.token);
         _requireConsistent(asset);
@@ -81,7 +81,7 @@ abstract contract Registry is Roles {
 
     /// @inheritdoc ITreasury
     /// @dev Token and `targetBps` must be those of the list: this changes feed, bounds and `buyable`.
-    function setAsset(uint8 index, Asset calldata asset) external onlyOwner {
+    function setAsset(uint8 index, Asset calldata asset) external onlyOwner nonReentrant {
         Asset storage listed = _requireAsset(index);
         if (asset.token != listed.token) revert BadAsset(asset.token);
         _requireConsistent(asset);
@@ -90,7 +90,7 @@ abstract contract Registry is Roles {
     }
 
     /// @inheritdoc ITreasury
-    function stopBuying(uint8 index) external onlyGuardian {
+    function stopBuying(uint8 index) external onlyGuardian nonReentrant {
         Asset storage asset = _requireAsset(index);
         asset.buyable = false;
         emit AssetSet(index, asset);
@@ -105,7 +105,7 @@ abstract contract Registry is Roles {
 
     /// @inheritdoc ITreasury
     /// @dev A disabled venue comes back by being added again.
-    function addVenue(Venue calldata venue) external onlyOwner returns (uint16 index) {
+    function addVenue(Venue calldata venue) external onlyOwner nonReentrant returns (uint16 index) {
         _requireAtMost(_venues.length + 1, MAX_VENUES);
         index = uint16(_venues.length);
         address token0 = _requireAsset(venue.i0).token;
@@ -117,7 +117,7 @@ abstract contract Registry is Roles {
     }
 
     /// @inheritdoc ITreasury
-    function disableVenue(uint16 index) external onlyGuardian {
+    function disableVenue(uint16 index) external onlyGuardian nonReentrant {
         if (index >= _venues.length) revert BadVenue(index);
         _venues[index].enabled = false;
         emit VenueSet(index, _venues[index]);
@@ -126,7 +126,7 @@ abstract contract Registry is Roles {
     // -------------------------------------------------------------------------------------------- weights, limits
 
     /// @inheritdoc ITreasury
-    function setTargets(uint16[] calldata targetBps) external {
+    function setTargets(uint16[] calldata targetBps) external nonReentrant {
         _requireWeigher();
         if (targetBps.length != _assets.length) revert BadLength(targetBps.length, _assets.length);
         uint256 sum;
@@ -139,7 +139,7 @@ abstract contract Registry is Roles {
     }
 
     /// @inheritdoc ITreasury
-    function setLimits(Limits calldata limits) external onlyOwner {
+    function setLimits(Limits calldata limits) external onlyOwner nonReentrant {
         _setLimits(limits);
     }
 

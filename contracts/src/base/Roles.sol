@@ -2,12 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ITreasury} from "../interfaces/ITreasury.sol";
 
 /// @title  Who may do what, and the pause
 /// @dev    owner: everything but taking assets. guardian: only tightens. weigher: target weights.
 ///         keeper: `rebalance`, until its time is over. The owner may do what guardian and weigher may.
-abstract contract Roles is ITreasury, Ownable2Step {
+///         One lock closes every entry while a batch runs: it ends under the rules it began with.
+abstract contract Roles is ITreasury, Ownable2Step, ReentrancyGuardTransient {
     /// A keeper's key is hot: its right ends by itself unless the owner renews it.
     uint256 internal constant MAX_KEEPER_TERM = 30 days;
 
@@ -46,25 +48,25 @@ abstract contract Roles is ITreasury, Ownable2Step {
     // -------------------------------------------------------------------------------------------- owner
 
     /// @inheritdoc ITreasury
-    function setKeeper(address keeper, uint64 until) external onlyOwner {
+    function setKeeper(address keeper, uint64 until) external onlyOwner nonReentrant {
         uint256 latest = block.timestamp + MAX_KEEPER_TERM;
         if (until > latest) revert BadLimit(until, latest);
         _setKeeper(keeper, until);
     }
 
     /// @inheritdoc ITreasury
-    function setWeigher(address weigher) external onlyOwner {
+    function setWeigher(address weigher) external onlyOwner nonReentrant {
         _setWeigher(weigher);
     }
 
     /// @inheritdoc ITreasury
-    function setGuardian(address guardian) external onlyOwner {
+    function setGuardian(address guardian) external onlyOwner nonReentrant {
         _guardian = guardian;
         emit GuardianSet(guardian);
     }
 
     /// @inheritdoc ITreasury
-    function unpause() external onlyOwner {
+    function unpause() external onlyOwner nonReentrant {
         _paused = false;
         emit Unpaused(msg.sender);
     }
@@ -72,18 +74,18 @@ abstract contract Roles is ITreasury, Ownable2Step {
     // -------------------------------------------------------------------------------------------- guardian
 
     /// @inheritdoc ITreasury
-    function pause() external onlyGuardian {
+    function pause() external onlyGuardian nonReentrant {
         _paused = true;
         emit Paused(msg.sender);
     }
 
     /// @inheritdoc ITreasury
-    function revokeKeeper(address keeper) external onlyGuardian {
+    function revokeKeeper(address keeper) external onlyGuardian nonReentrant {
         _setKeeper(keeper, 0);
     }
 
     /// @inheritdoc ITreasury
-    function revokeWeigher() external onlyGuardian {
+    function revokeWeigher() external onlyGuardian nonReentrant {
         _setWeigher(address(0));
     }
 
