@@ -142,6 +142,7 @@ class CycleRecord:
     intent: NewIntent | None
     next_due: Timestamp | None
     alerts: tuple[Alert, ...] = ()
+    cleared: tuple[AlertKind, ...] = ()
     share_supply: int | None = None
 
 

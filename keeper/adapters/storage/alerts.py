@@ -1,6 +1,6 @@
 """Alerts as rows: one that is open for a fund is counted when raised again, not doubled."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, Insert, text, update
@@ -44,5 +44,14 @@ def _raise(insert: Callable[..., Insertion]) -> Insert:
 
 def clear_alert(db: Connection, at: datetime, fund_id: int, kind: AlertKind) -> bool:
     """Closes the open alert of that kind. False when there was none."""
-    is_open = (alert.c.fund_id == fund_id) & (alert.c.kind == kind.value) & alert.c.cleared_at.is_(None)
-    return bool(db.execute(update(alert).where(is_open).values(cleared_at=at)).rowcount)
+    return bool(clear_alerts(db, at, fund_id, (kind,)))
+
+
+def clear_alerts(db: Connection, at: datetime, fund_id: int, kinds: Collection[AlertKind]) -> int:
+    """Closes the open alerts of those kinds; returns how many there were."""
+    if not kinds:
+        return 0
+    is_open = (
+        (alert.c.fund_id == fund_id) & alert.c.kind.in_(kind.value for kind in kinds) & alert.c.cleared_at.is_(None)
+    )
+    return db.execute(update(alert).where(is_open).values(cleared_at=at)).rowcount

@@ -61,6 +61,10 @@ class SqlBooks:
             funds.add_fund, self._now(), name, treasury, signer, hub, keystore_file, password_file
         )
 
+    async def change_fund(self, fund_id: int, signer: Address, hub: Address | None, by: str) -> None:
+        """Gives a fund another key or hub, with an operator record. Raises LookupError."""
+        await self._db.write(funds.change_fund, self._now(), fund_id, signer, hub, by)
+
     async def set_paused(self, fund_id: int | None, paused: bool, by: str) -> list[int]:
         """Of one fund, or of all. Returns the funds that changed. Raises LookupError."""
         return await self._db.write(funds.set_paused, self._now(), fund_id, paused, by)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Insert, func, select
 
-from keeper.adapters.storage.alerts import raise_alerts
+from keeper.adapters.storage.alerts import clear_alerts, raise_alerts
 from keeper.adapters.storage.allocations import allocate, meet
 from keeper.adapters.storage.intents import plan_intent
 from keeper.adapters.storage.journal import append
@@ -26,6 +26,7 @@ def commit_cycle(db: Connection, at: datetime, cycle: CycleRecord) -> int | None
     if cycle.block_number is not None:
         allocate(db, at, cycle.fund_id, cycle.block_number, cycle.share_supply, cycle.assets)
     _reschedule(db, at, cycle)
+    clear_alerts(db, at, cycle.fund_id, cycle.cleared)
     raise_alerts(db, at, cycle.alerts)
     return None if cycle.intent is None else plan_intent(db, at, seq, cycle, cycle.intent)
 

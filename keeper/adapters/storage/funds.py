@@ -74,6 +74,21 @@ def add_fund(
     return Fund(fund_id, name, treasury, signer, hub, paused=False)
 
 
+def change_fund(db: Connection, at: datetime, fund_id: int, signer: Address, hub: Address | None, by: str) -> None:
+    """Another key or hub from the next cycle on; the old ones stay in the operator record."""
+    old = fund(db, fund_id)
+    db.execute(update(index_fund).where(index_fund.c.id == fund_id).values(signer=signer, hub=hub))
+    body = {
+        "event": "fund",
+        "fund": str(fund_id),
+        "signer": {"old": old.signer, "new": signer},
+        "hub": {"old": old.hub or "", "new": hub or ""},
+        "by": by,
+        "at": rfc3339(at),
+    }
+    append(db, [Record(RecordKind.OPERATOR, fund_id, body)], at)
+
+
 def set_paused(db: Connection, at: datetime, fund_id: int | None, paused: bool, by: str) -> list[int]:
     """Pauses or resumes one fund, or all. Returns those that changed; each change is an operator record."""
     if fund_id is not None:

@@ -1,0 +1,53 @@
+"""Which ends of a cycle a person must hear of."""
+
+from decimal import Decimal
+
+from keeper.core.deliberation import Deliberation
+from keeper.core.drift import Rebalance
+from keeper.core.ledger import Action, Alert, AlertKind
+from keeper.core.model import Market
+from keeper.core.units import UsdE18, usd
+
+HALTING = frozenset(
+    {
+        "paused",
+        "keeper_role",
+        "gas_balance",
+        "head_age",
+        "price_bounds",
+        "price_age",
+        "price_agreement",
+        "stablecoin_peg",
+        "token_health",
+    }
+)
+"""Guards that stop a fund whatever its drift: somebody has to act."""
+
+
+def alerts_of(market: Market, thought: Deliberation, action: Action, reason: str) -> tuple[Alert, ...]:
+    """For a cycle that got as far as seeing its market."""
+    fund = market.fund.id
+    alerts = []
+    halting = [guard for guard in thought.refusals if guard.name in HALTING]
+    if halting:
+        alerts.append(Alert(fund, AlertKind.FUND_HALTED, thought.reason))
+    if action is Action.REVERTED:
+        alerts.append(Alert(fund, AlertKind.REBALANCE_FAILED, reason))
+    if isinstance(thought.decision, Rebalance) and action is Action.BLOCKED:
+        alerts.append(Alert(fund, AlertKind.HIGH_DRIFT, f"{thought.decision.reason}, but blocked by {reason}"))
+    return tuple(alerts)
+
+
+def cleared_by(action: Action, raised: tuple[Alert, ...]) -> tuple[AlertKind, ...]:
+    """Alerts whose cause is gone with a cycle that saw its market and ended like this."""
+    over = {AlertKind.FUND_HALTED, AlertKind.HIGH_DRIFT}
+    if action in (Action.HELD, Action.SUBMITTED, Action.PLANNED):
+        over.add(AlertKind.REBALANCE_FAILED)
+    return tuple(sorted(over - {alert.kind for alert in raised}))
+
+
+def gas_alert(fund_id: int, cost: UsdE18 | None, limit: UsdE18) -> tuple[Alert, ...]:
+    if cost is None or cost <= limit:
+        return ()
+    spent, allowed = usd(cost).quantize(Decimal("0.01")), usd(limit).quantize(Decimal("0.01"))
+    return (Alert(fund_id, AlertKind.HIGH_GAS_COST, f"gas cost {spent} USD, above HIGH_GAS_COST_USD {allowed}"),)

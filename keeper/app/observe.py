@@ -1,0 +1,77 @@
+"""One look at the world: all due funds at one block, each with one version of its policy."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from keeper.app.world import World
+from keeper.core.model import Block, Fund, Market
+from keeper.core.units import Address, Hash32
+from keeper.ports import ChainUnavailable, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Unobserved:
+    """A fund that could not be seen, and why."""
+
+    reason: str
+
+
+async def observe(funds: Sequence[Fund], block: Block, world: World) -> dict[int, Market | Unobserved]:
+    """By fund id. One request to the node however many funds; the books are read at the same time.
+
+    A node that does not answer leaves every fund unobserved; a treasury that does not answer only its own.
+    Raises BooksUnavailable.
+    """
+    wall = world.clock.now().timestamp()
+    seen, policies, known_code, intents = await asyncio.gather(
+        _ask_chain(funds, block, world),
+        world.books.policies(),
+        world.books.known_code(),
+        world.books.open_intents(),
+    )
+    if isinstance(seen, Unobserved):
+        return {fund.id: seen for fund in funds}
+
+    open_by_signer = {intent.signer: intent.id for intent in intents}
+    markets: dict[int, Market | Unobserved] = {}
+    for fund, treasury in zip(funds, seen.treasuries, strict=True):
+        if treasury is None:
+            markets[fund.id] = Unobserved(f"no treasury answers at {fund.treasury} in block {block.number}")
+            continue
+        markets[fund.id] = Market(
+            fund=fund,
+            pinned=policies[fund.id],
+            chain_id=seen.chain_id,
+            block=block,
+            head_age_seconds=int(wall - block.timestamp),
+            treasury=treasury,
+            native=seen.native,
+            wrapped_native=seen.wrapped_native,
+            known_code=known_code,
+            open_intent=open_by_signer.get(fund.signer),
+        )
+    await _remember(markets, known_code, world)
+    return markets
+
+
+async def _remember(
+    markets: Mapping[int, Market | Unobserved], known_code: Mapping[Address, Hash32], world: World
+) -> None:
+    """Tokens met for the first time: their code from now on is the code they had today."""
+    new = {
+        asset.token: (asset.token, asset.symbol, asset.decimals, asset.code_hash)
+        for market in markets.values()
+        if isinstance(market, Market)
+        for asset in market.treasury.assets
+        if asset.token not in known_code
+    }
+    if new:
+        await world.books.remember_tokens(list(new.values()))
+
+
+async def _ask_chain(funds: Sequence[Fund], block: Block, world: World) -> Observation | Unobserved:
+    try:
+        return await world.chain.observe(block, funds)
+    except ChainUnavailable as outage:
+        return Unobserved(str(outage))

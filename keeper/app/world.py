@@ -1,0 +1,27 @@
+"""What a cycle may reach: the ports, bound once in wiring."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from keeper.core.ledger import Mode
+from keeper.core.model import Fund
+from keeper.ports import Alerts, Books, Chain, Clock, Signer, TreasuryCodec
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`signer_of` gives the key of a fund, or None when this process has none (a dry run). `poll_seconds` is how
+    often the node is asked for a new head or a receipt.
+    """
+
+    chain: Chain
+    codec: TreasuryCodec
+    books: Books
+    alerts: Alerts
+    clock: Clock
+    signer_of: Callable[[Fund], Signer | None]
+    mode: Mode
+    code_version: str
+    poll_seconds: float
+    cycle_timeout_seconds: float
+    heartbeat_seconds: float

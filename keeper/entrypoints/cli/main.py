@@ -1,0 +1,38 @@
+"""`keeper`: the commands, one file per group. Each imports what it needs when it runs, so that `--help` is quick."""
+
+from typing import Annotated
+
+import typer
+
+from keeper import __version__
+from keeper.entrypoints.cli import config, db, doctor, funds, pause, plan, run, status, trades
+
+app = typer.Typer(
+    name="keeper",
+    help="Keeps the tokens of on-chain index funds at their target weights.",
+    epilog="Exit codes: 0 fine, 1 unexpected, 2 configuration or usage, 3 a check failed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("plan")(plan.plan)
+app.command("status")(status.status)
+app.command("trades")(trades.trades)
+app.command("pause")(pause.pause)
+app.command("resume")(pause.resume)
+app.command("doctor")(doctor.doctor)
+app.add_typer(funds.app, name="funds")
+app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    app()

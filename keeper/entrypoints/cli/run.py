@@ -1,0 +1,47 @@
+"""`keeper run`: the daemon."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from keeper.entrypoints.cli.console import Exit, complain, perform
+
+
+def run(
+    once: Annotated[bool, typer.Option("--once", help="One cycle of every fund now, due or not, then exit.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, plan and simulate; sign nothing.")] = False,
+    max_cycles: Annotated[int | None, typer.Option(min=1, help="Stop after this many cycles of all funds.")] = None,
+) -> None:
+    """Keep the funds at their targets until SIGTERM. Signs only with SEND_TRANSACTIONS=true."""
+    perform(lambda: _run(once, dry_run, max_cycles))
+
+
+async def _run(once: bool, dry_run: bool, max_cycles: int | None) -> Exit:
+    import structlog
+
+    from keeper.adapters.logs import configure
+    from keeper.app.scheduler import Scheduler
+    from keeper.core.ledger import Action
+    from keeper.settings import Settings
+    from keeper.wiring.daemon import open_world
+
+    settings = Settings.load()
+    configure(settings.log_format, settings.log_level, settings.secrets())
+    log = structlog.get_logger()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+
+    async with open_world(settings, dry_run=dry_run) as (world, library):
+        log.info("keeper started", mode=world.mode.value, chain=settings.chain_id, database=library.database.shown)
+        scheduler = Scheduler(world, stop, max_cycles)
+        results = await (scheduler.run_once() if once else scheduler.run())
+        log.info("keeper stopped", cycles=len(results))
+    if not once:
+        return Exit.FINE
+    stopped = [result for result in results if result.action in (Action.BLOCKED, Action.REVERTED, Action.FAILED)]
+    for result in stopped:
+        complain(f"{result.cycle.fund.name}: {result.action.value}: {result.reason}")
+    return Exit.CHECK if stopped else Exit.FINE

@@ -1,0 +1,95 @@
+"""`keeper status`: how the funds are, from the books, and in one line why nothing is being traded."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from keeper.entrypoints.cli.console import Exit, money, percent, perform, show_json, show_table
+from keeper.entrypoints.cli.trades import as_text
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """The last cycle of every fund, its weights, what is open and which alerts stand."""
+    perform(lambda: _status(as_json))
+
+
+async def _status(as_json: bool) -> Exit:
+    from keeper.settings import Settings
+    from keeper.wiring.places import open_library
+
+    settings = Settings.load()
+    async with open_library(settings, settings.mode(), read_only=True) as library:
+        funds = await library.reader.status()
+    if as_json:
+        show_json([_plain(fund) for fund in funds])
+        return Exit.FINE
+    for fund in funds:
+        _show(fund)
+    if not funds:
+        print("no funds yet: set TREASURY_ADDRESS and start `keeper run`")
+    return Exit.FINE
+
+
+def _show(fund: Mapping[str, Any]) -> None:
+    from keeper.core.units import scaled, usd
+
+    decision, job, intent = fund["decision"], fund["job"], fund["intent"]
+    print(f"{fund['name']}: {_headline(fund)}")
+    print(f"  treasury {fund['treasury']}, signer {fund['signer']}")
+    if decision:
+        nav = None if decision["nav"] is None else usd(decision["nav"])
+        drift, error = percent(decision["max_drift_bps"]), percent(decision["tracking_error_bps"])
+        print(f"  last cycle: block {decision['block_number']}, {decision['action']}: {decision['reason']}")
+        print(f"  NAV {money(nav)} USD, largest drift {drift}, tracking error {error}")
+        for guard in decision["guards"]:
+            if guard["verdict"] == "refuse":
+                print(f"  refused by {guard['name']}: {guard.get('detail') or guard['measured']}")
+    if job and job["next_due"] is not None:
+        print(f"  next cycle at {_time(job['next_due'])} chain time")
+    if intent:
+        print(f"  open transaction: intent {intent['id']}, {intent['state']}, nonce {intent['nonce']}")
+    for alert in fund["alerts"]:
+        print(f"  alert {alert['kind']} ({alert['count']} times): {alert['message']}")
+    rows = [
+        [
+            line["symbol"],
+            None if line["amount"] is None else f"{scaled(line['amount'], line['decimals']):,.6f}",
+            None if line["value"] is None else money(usd(line["value"])),
+            percent(line["weight_bps"]),
+            f"{line['target_bps'] / 100:.2f} %",
+        ]
+        for line in fund["allocations"]
+    ]
+    if rows:
+        columns = ["asset", "amount", "value USD", "weight", "target"]
+        show_table("", columns, rows, right=columns[1:])
+
+
+def _headline(fund: Mapping[str, Any]) -> str:
+    """Why nothing is being traded, or that it may be."""
+    decision = fund["decision"]
+    if fund["paused"]:
+        return "paused by the operator (`keeper resume` goes on)"
+    if decision is None:
+        return "no cycle yet"
+    if fund["intent"]:
+        return f"a transaction is open ({fund['intent']['state']})"
+    if decision["action"] in ("blocked", "reverted", "failed"):
+        return f"not trading: {decision['reason']}"
+    return "inside its thresholds" if decision["action"] == "held" else decision["action"]
+
+
+def _time(timestamp: int) -> str:
+    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return {key: _plain(inner) for key, inner in value.items() if key != "content"}
+        case list():
+            return [_plain(inner) for inner in value]
+        case _:
+            return as_text(value)
