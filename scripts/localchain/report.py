@@ -81,7 +81,7 @@ def _trade(swap: SwapRow) -> dict[str, Any]:
 def cycle_line(chain: LocalChain, books: Books, step: Step, row: CycleRow) -> str:
     """What one cycle did, by the chain: a person follows the run by these."""
     treasury = chain.deployment.treasuries[0]
-    nav = f"NAV {audit.nav(chain.node, treasury):,.0f} USD"
+    nav = f"NAV {round(audit.nav(chain.node, treasury)):,} USD"
     swaps = [swap for swap in books.swaps() if swap.decision_seq == row.seq]
     mined = [swap for swap in swaps if swap.block is not None]
     if not mined:
