@@ -84,6 +84,6 @@ def _cut_url(match: re.Match[str]) -> str:
     if scheme.lower() in _ENDPOINT_SCHEMES:
         cut = origin(match[0])
         return f"{scheme}://{HIDDEN}" if cut == HIDDEN else cut
-    # A database: its path is its name, which operators need; user and password go.
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}://{HIDDEN}@{authority.rpartition('@')[2]}{slash}{path}" if "@" in authority else match[0]
+    # A database: its path is its name, which operators need; user and password go, whatever signs they are made of.
+    credentials, at, place = rest.rpartition("@")
+    return f"{scheme}://{HIDDEN}@{place}" if at else match[0]

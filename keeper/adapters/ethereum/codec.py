@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from eth_abi.abi import encode
+from eth_abi.exceptions import EncodingError
 
 from keeper.adapters.ethereum.abi import artifact, input_types, selector
 from keeper.core.ledger import Call
@@ -28,13 +29,12 @@ class AbiCodec:
     ) -> Call:
         """`Treasury.rebalance(swaps, treasury_id, deadline, decision)`.
 
-        Raises eth_abi's EncodingError (a ValueError) for an amount that does not fit the contract's type.
+        Raises ValueError for an amount that does not fit the contract's type.
         """
         orders = [(swap.venue, swap.zero_for_one, swap.amount_in, swap.min_out) for swap in swaps]
         arguments = (orders, treasury_id, deadline, bytes.fromhex(decision.removeprefix("0x")))
-        return Call(
-            to=treasury,
-            data=self._selector + encode(self._types, arguments),
-            treasury_id=treasury_id,
-            deadline=deadline,
-        )
+        try:
+            data = self._selector + encode(self._types, arguments)
+        except EncodingError as error:
+            raise ValueError(f"the call cannot be encoded: {error}") from None
+        return Call(to=treasury, data=data, treasury_id=treasury_id, deadline=deadline)

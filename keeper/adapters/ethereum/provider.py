@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -15,6 +16,8 @@ from keeper.core.redact import Redactor, origin
 from keeper.ports import ChainUnavailable
 
 _TEXT_LIMIT: Final = 300
+_DEEPEST: Final = 500
+_BRACKETS: Final = re.compile(rb"[\[\]{}]")
 _ONCE_ONLY: Final = frozenset({"eth_sendRawTransaction"})
 
 
@@ -112,8 +115,8 @@ class StrictHTTPProvider(AsyncHTTPProvider):
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self.unavailable(f"{methods}: {_trouble(error)}") from None
         try:
-            return json.loads(raw)
-        except (ValueError, RecursionError):
+            return _loads(raw)
+        except ValueError:
             raise self.unavailable(f"{methods}: {_not_json(raw)}") from None
 
     async def _exchange(self, body: bytes, methods: str) -> bytes:
@@ -146,6 +149,21 @@ class StrictHTTPProvider(AsyncHTTPProvider):
         if reply.get("error") is None and "result" not in reply:
             raise self.unavailable(f"{method}: the reply has neither result nor error")
         return cast(RPCResponse, reply)
+
+
+def _loads(raw: bytes) -> Any:
+    """JSON of a sane depth. Raises ValueError.
+
+    py_ecc, which keystores bring along, lifts Python's recursion limit to 100,000: a body of brackets alone would not
+    raise RecursionError but overflow the C stack and kill the process.
+    """
+    if raw.count(b"[") + raw.count(b"{") > _DEEPEST:
+        depth = 0
+        for bracket in _BRACKETS.finditer(raw):
+            depth += 1 if bracket[0] in b"[{" else -1
+            if depth > _DEEPEST:
+                raise ValueError("nested too deep")
+    return json.loads(raw)
 
 
 def _trouble(error: Exception) -> str:

@@ -59,7 +59,7 @@ def explain(raw: bytes) -> SimulatedRevert:
     name = str(entry["name"])
     try:
         values = decode(input_types(entry), raw[4:])
-    except DecodingError:
+    except (DecodingError, UnicodeDecodeError):
         return SimulatedRevert(guard=name, detail=f"{name} with arguments that do not decode: {_cut(wire.hexed(raw))}")
     if entry is _ERROR:
         told = printable(values[0]) or "no reason"

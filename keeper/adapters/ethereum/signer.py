@@ -112,10 +112,11 @@ class LocalSigner:
     def __repr__(self) -> str:
         return f"LocalSigner({self.address}, chain {self._chain_id})"
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a signer cannot be pickled or copied: it holds a key")
 
-    __reduce__ = __reduce_ex__  # type: ignore[assignment]
+    def __getstate__(self) -> NoReturn:
+        self.__reduce__()
 
 
 def _password(path: Path) -> str:

@@ -1,0 +1,126 @@
+"""Reverts in words: every error of the treasury by its name and arguments, wherever a node put the bytes."""
+
+import pytest
+from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
+
+from keeper.adapters.ethereum import reverts
+from keeper.adapters.ethereum.abi import artifact, input_types, selector
+from keeper.adapters.ethereum.provider import RpcError
+
+pytestmark = pytest.mark.unit
+
+VALUES = {
+    "address": "0x" + "5a" * 20,
+    "uint256": 123,
+    "uint64": 7,
+    "uint16": 3,
+    "int256": -5,
+}
+
+
+def raw_error(name: str, *values: object) -> bytes:
+    entry = artifact("Treasury").entry("error", name)
+    return selector(entry) + encode(input_types(entry), values)
+
+
+def error(data: object = None, message: str = "execution reverted", code: int = 3) -> RpcError:
+    return RpcError("eth_call", code, message, data)
+
+
+def test_slippage_reads_as_measured_value_and_limit() -> None:
+    revert = reverts.explain(raw_error("Slippage", 3, 990 * 10**18, 995 * 10**18))
+    assert revert.guard == "Slippage"
+    assert revert.detail == "Slippage: venue 3, valueOut 990.000000 USD, minimum 995.000000 USD"
+
+
+def test_arguments_that_are_no_dollars_stay_integers() -> None:
+    assert reverts.explain(raw_error("MinOut", 1, 99, 100)).detail == "MinOut: venue 1, got 99, minimum 100"
+    assert reverts.explain(raw_error("IsPaused")).detail == "IsPaused"
+    stale = reverts.explain(raw_error("StalePrice", "0x" + "ab" * 20, 5, 9))
+    assert stale.detail == f"StalePrice: token {to_checksum_address('0x' + 'ab' * 20)}, updatedAt 5, oldest 9"
+
+
+@pytest.mark.parametrize("entry", artifact("Treasury").entries("error"), ids=lambda entry: str(entry["name"]))
+def test_every_error_of_the_treasury_is_known_by_name(entry: dict[str, object]) -> None:
+    values = [VALUES[kind] for kind in input_types(entry)]
+    revert = reverts.explain(selector(entry) + encode(input_types(entry), values))
+    assert revert.guard == entry["name"]
+    for argument in entry["inputs"]:  # type: ignore[attr-defined]
+        assert argument["name"] in revert.detail
+
+
+@pytest.mark.parametrize(
+    ("raw", "guard", "detail"),
+    [
+        (bytes.fromhex("08c379a0") + encode(["string"], ["UniswapV2: K"]), "Error", "Error: UniswapV2: K"),
+        (bytes.fromhex("08c379a0") + encode(["string"], ["a\x1b[0m\nb"]), "Error", "Error: a [0m b"),
+        (bytes.fromhex("08c379a0") + encode(["string"], [""]), "Error", "Error: no reason"),
+        (bytes.fromhex("4e487b71") + encode(["uint256"], [0x11]), "Panic", "Panic: arithmetic overflow"),
+        (bytes.fromhex("4e487b71") + encode(["uint256"], [0x99]), "Panic", "Panic: code 0x99"),
+        (bytes.fromhex("deadbeef01"), "UnknownError", "unknown error 0xdeadbeef01"),
+        (b"\x01", "UnknownError", "unknown error 0x01"),
+    ],
+)
+def test_other_errors(raw: bytes, guard: str, detail: str) -> None:
+    revert = reverts.explain(raw)
+    assert (revert.guard, revert.detail) == (guard, detail)
+
+
+def test_a_known_error_with_wrong_arguments_keeps_its_name() -> None:
+    revert = reverts.explain(raw_error("Slippage", 3, 1, 2)[:20])
+    assert revert.guard == "Slippage"
+    assert "do not decode" in revert.detail
+
+
+def test_a_text_that_is_not_utf8_does_not_break() -> None:
+    raw = bytes.fromhex("08c379a0") + encode(["bytes"], [b"\xff\xfe"])
+    assert reverts.explain(raw).guard == "Error"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda text: text,
+        lambda text: "Reverted " + text,
+        lambda text: {"data": text},
+        lambda text: {"data": {"data": text}},
+        lambda text: {"message": "reverted", "result": text},
+    ],
+)
+@pytest.mark.parametrize("code", [3, -32000, -32015])
+def test_the_bytes_are_found_wherever_a_node_puts_them(shape: object, code: int) -> None:
+    data = shape("0x" + raw_error("IsPaused").hex())  # type: ignore[operator]
+    revert = reverts.revert_of(error(data, "VM execution error.", code))
+    assert revert is not None
+    assert revert.guard == "IsPaused"
+
+
+@pytest.mark.parametrize("data", [None, "0x", "", 7, [], {"data": None}])
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (3, "execution reverted"),
+        (-32000, "execution reverted"),
+        (-32000, "out of gas"),
+        (-32015, "VM execution error."),
+    ],
+)
+def test_a_revert_without_bytes_is_still_one(code: int, message: str, data: object) -> None:
+    revert = reverts.revert_of(error(data, message, code))
+    assert revert is not None
+    assert (revert.guard, revert.detail) == ("Reverted", message)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "data"),
+    [
+        (-32000, "header not found", None),
+        (-32001, "Resource not found", None),
+        (-32005, "daily request count exceeded", {"see": "https://example.com"}),
+        (-32601, "the method eth_call does not exist", "no such method"),
+        (-32602, "invalid params", "0xzz"),
+    ],
+)
+def test_trouble_of_the_node_is_no_revert(code: int, message: str, data: object) -> None:
+    assert reverts.revert_of(error(data, message, code)) is None
