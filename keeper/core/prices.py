@@ -69,7 +69,7 @@ def agree(market: Market) -> PriceBook | PricesRefused:
     routers = {vote.asset: vote for vote in cast if vote.source is PriceSource.ROUTER}
     hub = hub_of(market)
     verdicts = {
-        asset.index: _settle(market, asset, feeds[asset.index], routers[asset.index], is_hub=asset.index == hub)
+        asset.index: _settle(market, asset, feeds[asset.index], routers[asset.index], hub)
         for asset in market.treasury.assets
     }
     settled = tuple(vote for asset in market.treasury.assets for vote in verdicts[asset.index].votes)
@@ -160,31 +160,34 @@ class _Settled:
     px: Px | None
     votes: tuple[PriceVote, PriceVote]
     deviation: Fraction | None
+    limit: Fraction
     fault: str = ""
 
 
-def _settle(market: Market, asset: Asset, feed: PriceVote, router: PriceVote, *, is_hub: bool) -> _Settled:
+def _settle(market: Market, asset: Asset, feed: PriceVote, router: PriceVote, hub: int | None) -> _Settled:
     source = market.policy.price_source
-    limit = _limit(market, asset)
+    limit, is_hub = _limit(market, asset, hub), asset.index == hub
     believed = feed.px is not None and router.px is not None and feed.used and router.used
     apart = Fraction(abs(router.px - feed.px), feed.px) if believed and feed.px and router.px else None
 
     def refuse(fault: str) -> _Settled:
-        return _Settled(None, (_unused(feed, fault), _unused(router, fault)), apart, fault)
+        return _Settled(None, (_unused(feed, fault), _unused(router, fault)), apart, limit, fault)
 
     if source is PriceSource.ORACLE:
         return refuse("ORACLE is not available in this version")
     if source is PriceSource.FEED:
         fault = "" if feed.used else feed.reason
-        return _Settled(feed.px if feed.used else None, (feed, _unused(router, "PRICE_SOURCE is FEED")), apart, fault)
+        return _Settled(
+            feed.px if feed.used else None, (feed, _unused(router, "PRICE_SOURCE is FEED")), apart, limit, fault
+        )
     if source is PriceSource.ROUTER and market.chain_id in TEST_CHAINS:
         if is_hub:
             fault = "" if feed.used else feed.reason
             by_feed = _unused(router, "the hub is valued by its feed")
-            return _Settled(feed.px if feed.used else None, (feed, by_feed), apart, fault)
+            return _Settled(feed.px if feed.used else None, (feed, by_feed), apart, limit, fault)
         fault = "" if router.used else router.reason
         by_spot = (_unused(feed, "PRICE_SOURCE is ROUTER"), router)
-        return _Settled(router.px if router.used else None, by_spot, apart, fault)
+        return _Settled(router.px if router.used else None, by_spot, apart, limit, fault)
 
     # two sources are needed, and have to agree
     if apart is None:
@@ -195,9 +198,9 @@ def _settle(market: Market, asset: Asset, feed: PriceVote, router: PriceVote, *,
     assert feed.px is not None
     assert router.px is not None
     if source is PriceSource.MEDIAN:
-        return _Settled(Px((feed.px + router.px) // 2), (feed, router), apart)
+        return _Settled(Px((feed.px + router.px) // 2), (feed, router), apart, limit)
     chosen = feed if is_hub else router
-    return _Settled(chosen.px, (feed, router), apart)
+    return _Settled(chosen.px, (feed, router), apart, limit)
 
 
 def _unused(vote: PriceVote, reason: str) -> PriceVote:
@@ -205,9 +208,10 @@ def _unused(vote: PriceVote, reason: str) -> PriceVote:
     return replace(vote, used=False, reason=reason) if vote.used else vote
 
 
-def _limit(market: Market, asset: Asset) -> Fraction:
-    policy = market.policy
-    return Fraction(policy.stable_price_deviation if asset.symbol in STABLECOINS else policy.max_price_deviation)
+def _limit(market: Market, asset: Asset, hub: int | None) -> Fraction:
+    """A hub is compared through the others' pools and feeds, so it cannot be held to more than they are."""
+    policy, pegged = market.policy, asset.symbol in STABLECOINS and asset.index != hub
+    return Fraction(policy.stable_price_deviation if pegged else policy.max_price_deviation)
 
 
 # ------------------------------------------------------------------------------------------------- guards
@@ -254,16 +258,17 @@ def _age_guard(assets: list[Asset], now: Timestamp) -> GuardResult:
 def _agreement_guard(market: Market, assets: list[Asset], verdicts: Mapping[int, _Settled]) -> GuardResult:
     """Shows the asset whose two sources are furthest apart, as a part of what is allowed."""
     faults = [f"{a.symbol}: {verdicts[a.index].fault}" for a in assets if verdicts[a.index].fault]
-    apart = [(a, deviation) for a in assets if (deviation := verdicts[a.index].deviation) is not None]
-    worst = max(apart, key=lambda pair: pair[1] / _limit(market, pair[0]), default=None)
-    limit = _limit(market, worst[0]) if worst else Fraction(market.policy.max_price_deviation)
+    apart = [
+        (a, settled.deviation, settled.limit) for a in assets if (settled := verdicts[a.index]).deviation is not None
+    ]
+    worst = max(apart, key=lambda item: item[1] / item[2], default=None)
     source = market.policy.price_source
     alone = source is PriceSource.FEED or (source is PriceSource.ROUTER and market.chain_id in TEST_CHAINS)
     passed = Verdict.SKIP if alone else Verdict.PASS
     return GuardResult(
         name="price_agreement",
         measured=percent(worst[1], 4) if worst else "",
-        limit=percent(limit, 4),
+        limit=percent(worst[2] if worst else Fraction(market.policy.max_price_deviation), 4),
         unit="%",
         verdict=Verdict.REFUSE if faults else passed,
         detail="; ".join(faults) or (f"{source} values alone" if alone else worst[0].symbol if worst else ""),

@@ -43,7 +43,7 @@ def decision_body(market: Market, thought: Deliberation, chain_head: Hash32, cod
             "hub": None if hub is None else str(hub),
             "treasury": _treasury(market.treasury),
             "native": _native(market),
-            "assets": [_asset(asset, market, thought) for asset in market.treasury.assets],
+            "assets": [_asset(asset, thought) for asset in market.treasury.assets],
             "pools": [_pool(venue) for venue in market.treasury.venues],
             "votes": [_vote(vote) for vote in thought.prices.votes],
             "nav_usd_e18": thought.valuation and str(thought.valuation.nav),
@@ -142,7 +142,7 @@ def _native(market: Market) -> Body | None:
     return {"answer": str(answer.answer), "decimals": str(answer.decimals), "updated_at": utc(answer.updated_at)}
 
 
-def _asset(asset: Asset, market: Market, thought: Deliberation) -> Body:
+def _asset(asset: Asset, thought: Deliberation) -> Body:
     index, answer, prices = asset.index, asset.answer, thought.prices
     px = prices.px[index] if isinstance(prices, PriceBook) else None
     drift = thought.decision.report.assets[index] if thought.decision else None

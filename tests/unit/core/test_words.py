@@ -1,0 +1,49 @@
+"""Figures as people read them."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from keeper.core import words
+from keeper.core.units import Timestamp, UsdE18
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (Fraction(31, 1000), "3.1"),
+        (Fraction(1), "100"),
+        (Fraction(0), "0"),
+        (Fraction(-1, 3), "-33.33"),
+        (Fraction(-1, 10**9), "0"),
+    ],
+)
+def test_percent(fraction: Fraction, text: str) -> None:
+    assert words.percent(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59, "59s"), (700, "11m 40s"), (3_600, "1h"), (90_061, "1d 1h"), (86_405, "1d 5s")]
+)
+def test_duration(seconds: int, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+def test_dollars_to_the_cent_with_separators() -> None:
+    assert words.dollars(UsdE18(12_345_678_900_000_000_000_000)) == "12,345.68"
+
+
+def test_plain_has_no_exponent_and_no_idle_zeros() -> None:
+    assert [words.plain(Decimal(text)) for text in ("1E+2", "3.10", "-0.00", "0.000001")] == [
+        "100",
+        "3.1",
+        "0",
+        "0.000001",
+    ]
+
+
+def test_utc_is_rfc_3339() -> None:
+    assert words.utc(Timestamp(1_700_000_000)) == "2023-11-14T22:13:20Z"
