@@ -85,5 +85,5 @@ def _cut_url(match: re.Match[str]) -> str:
         cut = origin(match[0])
         return f"{scheme}://{HIDDEN}" if cut == HIDDEN else cut
     # A database: its path is its name, which operators need; user and password go, whatever signs they are made of.
-    credentials, at, place = rest.rpartition("@")
+    _, at, place = rest.rpartition("@")
     return f"{scheme}://{HIDDEN}@{place}" if at else match[0]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from eth_utils.address import to_checksum_address
 from web3 import AsyncWeb3
 
 from keeper.adapters.ethereum import wire
@@ -154,11 +155,16 @@ async def test_a_question_on_a_connection_that_died_idle_is_asked_again_but_a_tr
 
 
 async def test_a_cancelled_request_leaves_the_next_one_working() -> None:
-    async with fake_node(hang) as node:
+    arrived = asyncio.Event()
+
+    async def hang_noticed(request: Any, body: Any) -> Any:
+        arrived.set()
+        return await hang(request, body)
+
+    async with fake_node(hang_noticed) as node:
         rpc = Rpc(node.url(), 30)
         task = asyncio.create_task(rpc.ask(CHAIN_ID))
-        while not node.bodies:
-            await asyncio.sleep(0)
+        await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -228,9 +234,9 @@ async def test_web3_works_over_the_same_transport() -> None:
         provider = StrictHTTPProvider(node.url(), TIMEOUT)
         w3 = AsyncWeb3(provider)
         assert await w3.eth.chain_id == 31337
-        assert await w3.eth.get_balance(ZERO_ADDRESS) == 5
+        assert await w3.eth.get_balance(to_checksum_address(ZERO_ADDRESS)) == 5
         node.respond = saying("<html></html>")
         with pytest.raises(ChainUnavailable):
-            await w3.eth.get_balance(ZERO_ADDRESS)
+            await w3.eth.get_balance(to_checksum_address(ZERO_ADDRESS))
         await provider.disconnect()
         assert KEY not in str(provider)

@@ -122,9 +122,18 @@ def test_missing_files_are_named(files: tuple[Path, Path]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "not json", "[]", "3", "{}", '{"version": 3}', '{"version": 9, "crypto": {}}',
-     '{"version": 3, "crypto": {"kdf": "scrypt"}}', '{"version": 3, "crypto": {"kdf": "rot13", "cipher": "aes-128-ctr"}}'],
-)  # fmt: skip
+    [
+        "",
+        "not json",
+        "[]",
+        "3",
+        "{}",
+        '{"version": 3}',
+        '{"version": 9, "crypto": {}}',
+        '{"version": 3, "crypto": {"kdf": "scrypt"}}',
+        '{"version": 3, "crypto": {"kdf": "rot13", "cipher": "aes-128-ctr"}}',
+    ],
+)
 def test_a_file_that_is_no_keystore_is_refused(files: tuple[Path, Path], text: str) -> None:
     files[0].write_text(text)
     assert "is not a Web3 Secret Storage file" in refusal(files)
@@ -157,8 +166,8 @@ def test_the_bytes_say_what_was_asked_and_carry_the_address() -> None:
     assert signed.raw[0] == 2
     assert (fields["nonce"], fields["gas"], fields["chainId"], fields["value"]) == (7, 500_000, 31337, 0)
     assert (fields["maxFeePerGas"], fields["maxPriorityFeePerGas"]) == (30 * 10**9, 10**9)
-    assert "0x" + bytes(fields["to"]).hex() == CALL.to.lower()  # type: ignore[arg-type]
-    assert bytes(fields["data"]) == CALL.data  # type: ignore[arg-type]
+    assert "0x" + bytes(fields["to"]).hex() == CALL.to.lower()
+    assert bytes(fields["data"]) == CALL.data
 
 
 def test_the_same_request_gives_the_same_bytes() -> None:
@@ -197,6 +206,6 @@ def test_the_key_cannot_leave(caplog: pytest.LogCaptureFixture) -> None:
     assert KEY[2:] not in shown
     for take in (pickle.dumps, copy.copy, copy.deepcopy, lambda it: it.__reduce__(), lambda it: it.__getstate__()):
         with pytest.raises(TypeError, match="holds a key"):
-            take(held)  # type: ignore[no-untyped-call]
+            take(held)
     with pytest.raises(TypeError):
         vars(held)
