@@ -21,7 +21,7 @@ from scripts.localchain.anvil import ROOT, AnvilError
 from scripts.localchain.books import Books
 from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.config import DAY, DevnetConfig, default_config
-from scripts.localchain.lockstep import KeeperFailed, Lockstep, Step, running_keeper
+from scripts.localchain.lockstep import DATABASE, KeeperFailed, Lockstep, Step, lockstep_environment, running_keeper
 from scripts.localchain.node import TransactionFailed
 from scripts.localchain.paths import BadPriceFile, daily_prices, midnight, random_walk
 from scripts.localchain.process import Stopped, stopping_on_signals
@@ -127,8 +127,10 @@ def _run(script: Script, folder: Path, options: argparse.Namespace) -> int:
 
 
 def _drive(chain: LocalChain, script: Script, folder: Path, verbose: bool) -> Result:
-    environment = _keeper_environment(chain, script, folder)
-    books = Books(folder / "keeper.db")
+    step_seconds = DAY if script.replayed else WALK_STEP_SECONDS
+    environment = lockstep_environment(chain, folder, step_seconds, THRESHOLD)
+    (folder / "env").write_text(environment_lines(environment))
+    books = Books(folder / DATABASE)
     tick: Callable[[], None] = chain.node.mine if script.replayed else lambda: None
     cycles = []
     with running_keeper(environment, folder) as keeper:
@@ -141,26 +143,6 @@ def _drive(chain: LocalChain, script: Script, folder: Path, verbose: bool) -> Re
                 follow.show()
             _say(cycle_line(chain, books, step, row))
     return Result.read(chain, books, cycles)
-
-
-def _keeper_environment(chain: LocalChain, script: Script, folder: Path) -> dict[str, str]:
-    """The chain's variables and the fund's policy. Half a step between cycles: the next step is always due."""
-    step_seconds = DAY if script.replayed else WALK_STEP_SECONDS
-    size = script.config.funds[0].size_usd
-    environment = {
-        **chain.keeper_environment(folder),
-        "DATABASE_URL": f"sqlite:///{folder / 'keeper.db'}",
-        "DRIFT_MODE": "relative",
-        "DRIFT_THRESHOLD": str(THRESHOLD),
-        "INTERVAL_MINUTES": str(step_seconds // 2 // 60),
-        "COOLDOWN_MINUTES": "15",
-        "MAX_TRADE_SIZE_USD": str(size / 10),
-        "MAX_HEAD_AGE_SECONDS": "0",  # chain time is not the wall clock's here
-        "HEAD_POLL_SECONDS": "0.1",
-        "LOG_FORMAT": "console",
-    }
-    (folder / "env").write_text(environment_lines(environment))
-    return environment
 
 
 def _summary(result: Result) -> str:

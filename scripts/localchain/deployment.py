@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eth_utils.address import to_checksum_address
 
-from scripts.localchain import accounts, contracts, fund, tokens, uniswap
+from scripts.localchain import accounts, contracts, fund, published, tokens, uniswap
 from scripts.localchain.config import DevnetConfig, PoolSpec
 from scripts.localchain.fund import Treasury
 from scripts.localchain.node import Node, Tx
@@ -46,10 +46,11 @@ def deploy(node: Node, config: DevnetConfig) -> Deployment:
     """
     started = time.monotonic()
     tokens.fund_accounts(node)
-    dex, of_uniswap = uniswap.contracts()
+    dex, of_uniswap, standing = uniswap.contracts(published.look(node))
     listed, of_tokens = tokens.contracts(config.assets, dex.weth)
     of_funds = [fund.contract(spec, dex) for spec in config.funds]
-    deployed, reused = contracts.deploy_missing(node, [*of_uniswap, *of_tokens, *of_funds])
+    deployed, found = contracts.deploy_missing(node, [*of_uniswap, *of_tokens, *of_funds])
+    reused = [*standing, *found]
     by_symbol = {token.symbol: token for token in listed}
 
     missing = _missing_pools(node, dex, config.pools, by_symbol)

@@ -16,6 +16,7 @@ from scripts.localchain.process import Child
 
 PATIENCE_SECONDS = 90.0
 POLL_SECONDS = 0.1
+DATABASE = "keeper.db"
 T = TypeVar("T")
 
 
@@ -30,6 +31,26 @@ class Step:
     label: str
     at: int
     prices: Mapping[str, Decimal]
+
+
+def lockstep_environment(chain: LocalChain, folder: Path, step_seconds: int, threshold: Decimal) -> dict[str, str]:
+    """Variables of a keeper that is due at every step of the market, its database in `folder`.
+
+    `threshold` is the relative drift of one asset at which it trades, of 1.
+    """
+    size = chain.deployment.config.funds[0].size_usd
+    return {
+        **chain.keeper_environment(folder),
+        "DATABASE_URL": f"sqlite:///{folder / DATABASE}",
+        "DRIFT_MODE": "relative",
+        "DRIFT_THRESHOLD": str(threshold),
+        "INTERVAL_MINUTES": str(step_seconds // 2 // 60),
+        "COOLDOWN_MINUTES": "15",
+        "MAX_TRADE_SIZE_USD": str(size / 10),
+        "MAX_HEAD_AGE_SECONDS": "0",  # chain time is not the wall clock's here
+        "HEAD_POLL_SECONDS": str(POLL_SECONDS),
+        "LOG_FORMAT": "console",
+    }
 
 
 @contextlib.contextmanager
@@ -52,14 +73,17 @@ def running_keeper(environment: Mapping[str, str], folder: Path) -> Iterator[Chi
 
 
 class Lockstep:
-    """`tick` is called while waiting: on a chain without a clock it is what makes blocks."""
+    """`tick` is called while waiting: on a chain without a clock it is what makes blocks.
 
-    def __init__(self, chain: LocalChain, keeper: Child, books: Books, tick: Callable[[], None]) -> None:
+    `seen` is the sequence number of the last cycle in the books that is not of this run.
+    """
+
+    def __init__(self, chain: LocalChain, keeper: Child, books: Books, tick: Callable[[], None], seen: int = 0) -> None:
         self._chain = chain
         self._keeper = keeper
         self._books = books
         self._tick = tick
-        self._seen = 0
+        self._seen = seen
 
     def cycle(self, step: Step) -> CycleRow:
         """The cycle that saw this step of the market, once its transaction, if any, is final.

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from scripts.localchain import published
 from scripts.localchain.contracts import Deployable
 from scripts.localchain.node import Node, Tx
+from scripts.localchain.published import Published
 
 NEVER = 2**63  # a deadline
 NO_ADDRESS = "0x" + "00" * 20
@@ -35,22 +37,36 @@ class Uniswap:
     positions: str
 
 
-def contracts() -> tuple[Uniswap, list[Deployable]]:
-    """Where everything is or will be, and what it is made of."""
-    weth = Deployable.of("WETH9", "WETH9")
-    v2_factory = Deployable.of("Uniswap V2 factory", "UniswapV2Factory", "(address)", NO_ADDRESS)
-    v2_router = Deployable.of(
-        "Uniswap V2 Router02", "UniswapV2Router02", "(address,address)", v2_factory.address, weth.address
-    )
-    v3_factory = Deployable.of("Uniswap V3 factory", "UniswapV3Factory")
-    periphery = (v3_factory.address, weth.address)
-    v3_router = Deployable.of("Uniswap V3 SwapRouter", "SwapRouter", "(address,address)", *periphery)
-    quoter = Deployable.of("Uniswap V3 QuoterV2", "QuoterV2", "(address,address)", *periphery)
-    positions = Deployable.of(  # the descriptor draws the picture of a position: nobody looks
-        "Uniswap V3 positions", "NonfungiblePositionManager", "(address,address,address)", *periphery, NO_ADDRESS
-    )
-    all_of_them = [weth, v2_factory, v2_router, v3_factory, v3_router, quoter, positions]
-    return Uniswap(*(contract.address for contract in all_of_them)), all_of_them
+def contracts(standing: Published) -> tuple[Uniswap, list[Deployable], list[str]]:
+    """Where everything is or will be; what it is made of; labels of what stands at its published address."""
+    made_of: list[Deployable] = []
+    reused: list[str] = []
+
+    def needed(label: str, contract: str, types: str = "()", *args: str) -> str:
+        made_of.append(Deployable.of(label, contract, types, *args))
+        return made_of[-1].address
+
+    weth = standing.weth or needed("WETH9", "WETH9")
+    if standing.v2_factory:
+        v2 = (standing.v2_factory, published.V2_ROUTER)
+        reused.append("Uniswap V2 at its published address")
+    else:
+        factory = needed("Uniswap V2 factory", "UniswapV2Factory", "(address)", NO_ADDRESS)
+        v2 = (factory, needed("Uniswap V2 Router02", "UniswapV2Router02", "(address,address)", factory, weth))
+    if standing.v3_factory:
+        v3 = (standing.v3_factory, published.V3_ROUTER, published.QUOTER, published.POSITIONS)
+        reused.append("Uniswap V3 at its published address")
+    else:
+        factory = needed("Uniswap V3 factory", "UniswapV3Factory")
+        two, three = "(address,address)", "(address,address,address)"
+        v3 = (
+            factory,
+            needed("Uniswap V3 SwapRouter", "SwapRouter", two, factory, weth),
+            needed("Uniswap V3 QuoterV2", "QuoterV2", two, factory, weth),
+            # Its last argument draws the picture of a position: nobody looks.
+            needed("Uniswap V3 positions", "NonfungiblePositionManager", three, factory, weth, NO_ADDRESS),
+        )
+    return Uniswap(weth, *v2, *v3), made_of, reused
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.localchain import fund
+from scripts.localchain import fund, published
 from scripts.localchain.audit import nav
 from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.config import DAY
 from scripts.localchain.rpc import Rpc
+from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -55,21 +55,17 @@ def descendants(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def gone(pid: int) -> bool:
     """Ended, reaped or not."""
     try:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
@@ -81,8 +77,7 @@ def test_nothing_is_left_however_it_ends(tmp_path: Path, how: signal.Signals) ->
         assert process.wait(timeout=10) == (-how if how is signal.SIGKILL else 0)
         assert eventually(lambda: gone(anvil[0]))
         port = int(said["rpc_url"].rsplit(":", 1)[1])
-        with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", port)) != 0
+        assert eventually(lambda: not answers(port))
 
 
 def test_it_makes_blocks_and_keeps_its_folder_to_itself(tmp_path: Path) -> None:
@@ -145,3 +140,30 @@ def test_a_fork_deploys_only_what_its_chain_lacks(chain: LocalChain, tmp_path: P
         assert fund.is_seeded(fork.node, fork.deployment.treasuries[1].address)
         assert fork.deployment.treasuries[0].address == chain.deployment.treasuries[0].address
     assert chain.node.head()[0] == before
+
+
+def test_a_fork_of_a_public_chain_uses_the_uniswap_that_stands_there(chain: LocalChain, tmp_path: Path) -> None:
+    """The published addresses are given the code of ours: their factories are then ours, and so are all pools."""
+    dex = chain.deployment.uniswap
+    places = {
+        published.V2_ROUTER: dex.v2_router,
+        published.V3_ROUTER: dex.v3_router,
+        published.QUOTER: dex.quoter,
+        published.POSITIONS: dex.positions,
+    }
+    for address, source in places.items():
+        chain.node.rpc.call("anvil_setCode", address, chain.node.rpc.call("eth_getCode", source, "latest"))
+    with local_chain(tmp_path, chain.deployment.config, fork_url=chain.url) as fork:
+        adopted = fork.deployment.uniswap
+        assert [adopted.v2_router, adopted.v3_router, adopted.quoter, adopted.positions] == list(places)
+        assert (adopted.weth, adopted.v2_factory, adopted.v3_factory) == (dex.weth, dex.v2_factory, dex.v3_factory)
+        assert fork.deployment.deployed == ()
+        prices = {token.symbol: token.spec.price * 2 for token in fork.deployment.tokens if not token.spec.pegged}
+        assert fork.market.step(prices, at=fork.node.head()[1] + DAY).swaps > 5
+
+
+def test_half_a_uniswap_at_the_published_addresses_is_not_used(chain: LocalChain) -> None:
+    code = chain.node.rpc.call("eth_getCode", chain.deployment.uniswap.v3_router, "latest")
+    chain.node.rpc.call("anvil_setCode", published.V3_ROUTER, code)
+    chain.node.rpc.call("anvil_setCode", published.V2_ROUTER, "0x60006000fd")  # reverts, whatever it is asked
+    assert published.look(chain.node) == published.Published(None, None, None)
