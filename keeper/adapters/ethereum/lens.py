@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -69,24 +69,22 @@ class Lens:
 
     async def _look(self, block: Block, funds: Sequence[Fund]) -> tuple[list[bytes], list[Sequence[Fund]]]:
         """Raw answers, one for each group of funds, all in one batch."""
-        ask_router = self._v2_router is not None and self._wrapped_native is None
+        router = self._v2_router if self._wrapped_native is None else None
         while True:
-            size = self._funds_per_call
+            size = min(self._funds_per_call, max(1, len(funds)))
             groups = [funds[i : i + size] for i in range(0, len(funds), size)] or [funds]
             requests = [self._call(block, self._observation(group)) for group in groups]
-            if ask_router:
-                requests.append(
-                    Request("eth_call", [_router_call(self._v2_router), wire.at_hash(block.hash)], wire.data)
-                )
+            if router is not None:
+                requests.append(_wrapped_native_request(router, block))
             items = await self._rpc.try_batch(requests)
-            if ask_router:
-                self._wrapped_native = self._router_answer(items.pop())
-                ask_router = False
             if size > 1 and any(_starved(item) for item in items):
                 # Uncommonly long lists of assets, or a node with a low limit. Remembered, so it costs one cycle.
                 self._funds_per_call = size // 2
                 continue
-            return [self._answer(item) for item in items], groups
+            raws = [self._answer(item) for item in items[: len(groups)]]
+            if router is not None:
+                self._wrapped_native = self._router_answer(router, items[-1])
+            return raws, groups
 
     def _read(self, block: Block, raws: list[bytes], groups: list[Sequence[Fund]]) -> list[LensAnswer]:
         try:
@@ -138,10 +136,10 @@ class Lens:
         revert = reverts.revert_of(item)
         raise self._rpc.unavailable(f"eth_call of the Lens: {item.message if revert is None else revert.detail}")
 
-    def _router_answer(self, item: bytes | RpcError) -> Address:
+    def _router_answer(self, router: Address, item: bytes | RpcError) -> Address:
         if isinstance(item, bytes) and len(item) == 32 and not any(item[:12]):
             return wire.checksummed(int.from_bytes(item))
-        raise self._rpc.unavailable(f"UNISWAP_V2_ROUTER {self._v2_router} does not answer WETH() as a router would")
+        raise self._rpc.unavailable(f"UNISWAP_V2_ROUTER {router} does not answer WETH() as a router would")
 
 
 @lru_cache(maxsize=64)
@@ -156,8 +154,8 @@ def _tokens_calldata(tokens: Sequence[Address]) -> str:
     return wire.hexed(selector(entry) + encode(input_types(entry), (tokens,)))
 
 
-def _router_call(router: Address | None) -> dict[str, Any]:
-    return {"to": router, "data": wire.hexed(_WETH)}
+def _wrapped_native_request(router: Address, block: Block) -> Request[bytes]:
+    return Request("eth_call", [{"to": router, "data": wire.hexed(_WETH)}, wire.at_hash(block.hash)], wire.data)
 
 
 def _starved(item: bytes | RpcError) -> bool:

@@ -1,0 +1,65 @@
+"""A real Anvil with the whole local chain on it, one per worker; each test gets it as it was at the start."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from keeper.adapters.ethereum.chain import EthereumChain
+from keeper.core.model import Fund
+from keeper.core.units import Address
+from scripts.localchain import accounts
+from scripts.localchain.chain import LocalChain, local_chain
+from scripts.localchain.config import DevnetConfig, Limits, default_config
+
+FREE = Limits(max_slip_bps=300, per_trade_bps=10_000, min_drift_bps=0, cooldown=0)
+
+
+def two_funds() -> DevnetConfig:
+    """A fund of eight assets and one of two, which may trade whenever they like."""
+    config = default_config(limits=FREE)
+    small = replace(
+        config.funds[0],
+        name="Two",
+        symbol="TWO",
+        size_usd=Decimal(50_000),
+        targets={"WETH": 6_000, "USDC": 4_000},
+    )
+    return replace(config, funds=(config.funds[0], small))
+
+
+@pytest.fixture(scope="session")
+def shared_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
+    """Never used by a test directly: what a test changes here, the next one would meet."""
+    with local_chain(tmp_path_factory.mktemp("chain"), two_funds()) as chain:
+        chain.node.automine()
+        yield chain
+
+
+@pytest.fixture
+def local(shared_chain: LocalChain) -> Iterator[LocalChain]:
+    snapshot = shared_chain.node.snapshot()
+    yield shared_chain
+    shared_chain.node.automine()
+    shared_chain.node.revert(snapshot)
+
+
+@pytest.fixture
+def funds(local: LocalChain) -> list[Fund]:
+    return [
+        Fund(number, treasury.spec.name, Address(treasury.address), Address(accounts.KEEPER), None, False)
+        for number, treasury in enumerate(local.deployment.treasuries, start=1)
+    ]
+
+
+@pytest.fixture
+async def chain(local: LocalChain) -> AsyncIterator[EthereumChain]:
+    """What is under test, as wiring would set it up for that chain."""
+    async with EthereumChain(
+        local.url,
+        31337,
+        native_feed=Address(local.deployment.native_feed),
+        v2_router=Address(local.deployment.uniswap.v2_router),
+    ) as adapter:
+        yield adapter
