@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ITreasury} from "../src/interfaces/ITreasury.sol";
 import {Swapping} from "../src/libraries/Swapping.sol";
+import {FixedPool} from "./support/Pools.sol";
 import {World} from "./support/World.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -84,7 +85,20 @@ contract SwapsTest is World {
         }
     }
 
-    /// @dev Half a per mille around every floor the limits can express: the verdict is the formula's, to the unit.
+    /// @dev WETH at 1 USD, so that values are odd: 1 % of 100 USD and a unit more leaves a floor of 99 USD and a unit.
+    function test_floor_rounds_against_the_keeper() public {
+        ITreasury.Asset memory asset = treasury.snapshot().assets[WETH];
+        asset.minPrice = 1;
+        treasury.setAsset(WETH, asset);
+        feed[WETH].setAnswer(1e8);
+        ITreasury.Swap[] memory swaps = batch(order(V3_POOL, WETH, 100e18 + 1));
+        vm.etch(treasury.snapshot().venues[V3_POOL].target, address(new FixedPool(token[USDC], 99e6)).code);
+        expect(abi.encodeWithSelector(ITreasury.Slippage.selector, V3_POOL, 99e18, 99e18 + 1), swaps);
+        swaps[0].amountIn = 100e18;
+        rebalance(swaps);
+    }
+
+    /// @dev Around every floor the limits can express the verdict is the formula's, to the unit.
     function testFuzz_slippage_floor(uint256 amount, uint256 price, uint16 slip) public {
         amount = within(amount, 1e6, 90_000e6);
         price = within(price, 1_900e8, 2_100e8);

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {DevFeed} from "../src/devnet/DevFeed.sol";
 import {ITreasury} from "../src/interfaces/ITreasury.sol";
+import {GreedyPool, TwicePool} from "./support/Pools.sol";
 import {WeirdToken} from "./support/WeirdToken.sol";
 import {World} from "./support/World.sol";
 import {vm} from "./support/Vm.sol";
@@ -208,33 +209,5 @@ contract WeirdTokensTest is World {
         ITreasury.Swap[] memory swaps = batch(order(POOL, WEIRD, 1_000e18));
         vm.etch(pool, address(new GreedyPool(999e18)).code);
         expect(abi.encodeWithSelector(ITreasury.InexactTransfer.selector, address(weird), 999e18, 1_000e18), swaps);
-    }
-}
-
-interface ICallback {
-    function uniswapV3SwapCallback(int256 amount0, int256 amount1, bytes calldata data) external;
-}
-
-/// @dev Asks for a fixed amount of whatever it is sold.
-contract GreedyPool {
-    int256 private immutable OWED;
-
-    constructor(int256 owed) {
-        OWED = owed;
-    }
-
-    function swap(address, bool zeroForOne, int256, uint160, bytes calldata) external returns (int256, int256) {
-        (int256 amount0, int256 amount1) = zeroForOne ? (OWED, int256(-1)) : (int256(-1), OWED);
-        ICallback(msg.sender).uniswapV3SwapCallback(amount0, amount1, "");
-        return (amount0, amount1);
-    }
-}
-
-/// @dev Asks for half, then for the other half.
-contract TwicePool {
-    function swap(address, bool, int256 amount, uint160, bytes calldata) external returns (int256, int256) {
-        ICallback(msg.sender).uniswapV3SwapCallback(amount / 2, -1, "");
-        ICallback(msg.sender).uniswapV3SwapCallback(amount / 2, -1, "");
-        return (amount, -1);
     }
 }
