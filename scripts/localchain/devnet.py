@@ -4,15 +4,18 @@ import argparse
 import json
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from scripts.localchain import accounts
+from scripts.localchain import accounts, tokens
 from scripts.localchain.anvil import CHAIN_ID, ROOT, AnvilError
-from scripts.localchain.chain import local_chain
-from scripts.localchain.config import default_config
+from scripts.localchain.chain import LocalChain, local_chain
+from scripts.localchain.config import DAY, default_config
 from scripts.localchain.deployment import Deployment
 from scripts.localchain.node import TransactionFailed
+from scripts.localchain.paths import random_walk
 from scripts.localchain.process import Stopped, stopping_on_signals
 from scripts.localchain.rpc import RpcError
 from scripts.localchain.state import StateInUse, environment_lines, locked
@@ -36,11 +39,14 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fork-url", metavar="URL", help="fork this chain (as chain id 31337), deploy what is missing")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--block-time", type=int, default=1, metavar="S", help="seconds between blocks (default 1)")
+    parser.add_argument("--market", type=int, metavar="S", help="move prices every S seconds as half a day would")
     parser.add_argument("--json", action="store_true", help="print one line of JSON instead of text")
     parser.add_argument("--state-dir", type=Path, metavar="DIR", help="default: .devnet, or .devnet/fork for a fork")
     options = parser.parse_args(argv)
     if options.block_time < 1:
         parser.error("--block-time must be at least 1 second")
+    if options.market is not None and options.market < 1:
+        parser.error("--market must be at least 1 second")
     if not 0 <= options.port <= 65_535:
         parser.error("--port must be between 0 and 65535")
     return options
@@ -59,8 +65,26 @@ def _run(options: argparse.Namespace) -> None:
         (folder / "env").write_text(environment_lines(environment))
         show = _as_json if options.json else _as_text
         print(show(chain.deployment, environment, folder / "env", options), flush=True)
-        while True:
+        if options.market is None:
             signal.pause()
+        else:
+            _move(chain, options.market)
+
+
+def _move(chain: LocalChain, seconds: int) -> None:
+    """The market walks on from where the feeds are, for ever; a step that a trade got in the way of is lost."""
+    prices = tokens.prices(chain.node, chain.deployment.tokens)
+    assets = [
+        asset if asset.pegged else replace(asset, price=prices[asset.symbol])
+        for asset in chain.deployment.config.assets
+    ]
+    for step in random_walk(assets, seed=time.time_ns(), step_seconds=DAY // 2):
+        time.sleep(seconds)
+        try:
+            moved = chain.market.step(step, at=max(chain.node.head()[1] + 1, int(time.time())))
+            print(f"market moved in block {moved.block}: {moved.swaps} swaps", file=sys.stderr, flush=True)
+        except TransactionFailed as error:
+            print(f"market: {error}", file=sys.stderr, flush=True)
 
 
 def _as_text(deployment: Deployment, environment: dict[str, str], env_file: Path, options: argparse.Namespace) -> str:

@@ -76,6 +76,9 @@ def keeper_environment(deployment: Deployment, node: Node, folder: Path) -> dict
         "HUB_TOKEN": deployment.token(deployment.config.hub).address,
         "UNISWAP_V2_ROUTER": deployment.uniswap.v2_router,
         "NATIVE_USD_FEED": deployment.native_feed,
+        "DRIFT_THRESHOLD": "0.05",
+        "MAX_TRADE_SIZE_USD": str(treasury.spec.size_usd / 10),  # as the treasury's own limit
+        "INTERVAL_MINUTES": "1",
     }
 
 
