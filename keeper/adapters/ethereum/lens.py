@@ -162,4 +162,4 @@ def _starved(item: bytes | RpcError) -> bool:
     if not isinstance(item, RpcError):
         return False
     revert = reverts.revert_of(item)
-    return revert is not None and (revert.guard == "Starved" or "out of gas" in revert.detail.lower())
+    return revert is not None and revert.guard in ("Starved", "OutOfGas")

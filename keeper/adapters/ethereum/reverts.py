@@ -35,7 +35,8 @@ _IN_USD: Final = {
 
 _REVERT_CODES: Final = frozenset({3, -32015})
 """EIP-1474's successor in geth, anvil, reth, erigon; and OpenEthereum's, which Nethermind kept."""
-_EVM_WORDS: Final = ("revert", "out of gas", "outofgas", "invalid opcode", "gas required exceeds", "evm error")
+_EVM_WORDS: Final = ("revert", "invalid opcode", "gas required exceeds", "evm error")
+_OUT_OF_GAS: Final = ("out of gas", "outofgas")
 _HEX_TAIL: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*$")
 
 
@@ -44,7 +45,10 @@ def revert_of(error: RpcError) -> SimulatedRevert | None:
     raw = _revert_data(error.data)
     if raw:
         return explain(raw)
-    if error.code in _REVERT_CODES or any(word in error.message.lower() for word in _EVM_WORDS):
+    message = error.message.lower()
+    if any(words in message for words in _OUT_OF_GAS):
+        return SimulatedRevert(guard="OutOfGas", detail="OutOfGas: the call needs more gas than it was given")
+    if error.code in _REVERT_CODES or any(words in message for words in _EVM_WORDS):
         return SimulatedRevert(guard="Reverted", detail=printable(error.message))
     return None
 

@@ -102,7 +102,6 @@ def test_the_bytes_are_found_wherever_a_node_puts_them(shape: object, code: int)
     [
         (3, "execution reverted"),
         (-32000, "execution reverted"),
-        (-32000, "out of gas"),
         (-32015, "VM execution error."),
     ],
 )
@@ -124,3 +123,10 @@ def test_a_revert_without_bytes_is_still_one(code: int, message: str, data: obje
 )
 def test_trouble_of_the_node_is_no_revert(code: int, message: str, data: object) -> None:
     assert reverts.revert_of(error(data, message, code)) is None
+
+
+@pytest.mark.parametrize("message", ["out of gas", "EVM error OutOfGas", "Out of gas: gas required exceeds allowance"])
+def test_out_of_gas_has_one_name_whatever_a_node_calls_it(message: str) -> None:
+    revert = reverts.revert_of(error(None, message, -32000))
+    assert revert is not None
+    assert revert.guard == "OutOfGas"

@@ -1,0 +1,394 @@
+"""Rehearse, send, receive: against a real node with the real Uniswap, and against nodes that answer oddly."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from eth_account import Account as Accounts
+from eth_utils.crypto import keccak
+
+from keeper.adapters.ethereum.chain import EthereumChain
+from keeper.adapters.ethereum.codec import AbiCodec
+from keeper.adapters.ethereum.signer import LocalSigner
+from keeper.core.ledger import Call, Receipt
+from keeper.core.model import Block, Fund, PlannedSwap, Treasury
+from keeper.core.units import Address, BaseUnits, Hash32, Timestamp, UsdE18, Wei
+from keeper.ports import Account, ChainUnavailable, SignedTransaction, Simulated, SimulatedRevert
+from scripts.localchain import accounts
+from scripts.localchain.chain import LocalChain
+from scripts.localchain.node import Tx
+from scripts.localchain.tokens import set_answer
+from tests.adapters.ethereum.fake_node import Refusal, answering, fake_node
+
+pytestmark = [pytest.mark.adapter, pytest.mark.xdist_group("ethereum")]
+
+DECISION = Hash32("0x" + "d1" * 32)
+GWEI = 10**9
+KEEPER = LocalSigner.from_raw_key("0x" + accounts.keeper_key().key.hex(), 31337)
+
+
+def orders(treasury: Treasury, count: int = 1) -> list[PlannedSwap]:
+    """Sells a hundredth of asset 0 of each of the first `count` venues."""
+    found = []
+    for venue in treasury.venues[:count]:
+        sold = treasury.assets[venue.asset0]
+        assert sold.balance is not None
+        found.append(
+            PlannedSwap(
+                venue=venue.index,
+                zero_for_one=True,
+                asset_in=venue.asset0,
+                asset_out=venue.asset1,
+                amount_in=BaseUnits(sold.balance // 100),
+                expected_out=BaseUnits(0),
+                min_out=BaseUnits(1),
+                value_in=UsdE18(0),
+                value_out=UsdE18(0),
+                fee_pips=venue.fee_pips,
+                impact=Decimal(0),
+            )
+        )
+    return found
+
+
+async def look(chain: EthereumChain, fund: Fund) -> tuple[Block, Treasury]:
+    head = await chain.head()
+    (treasury,) = (await chain.observe(head, [fund])).treasuries
+    assert treasury is not None
+    return head, treasury
+
+
+def encode(treasury: Treasury, head: Block, swaps: list[PlannedSwap], **changes: Any) -> Call:
+    given: dict[str, Any] = {"treasury_id": treasury.last_id + 1, "deadline": Timestamp(head.timestamp + 600)}
+    given |= changes
+    return AbiCodec().rebalance(treasury.address, swaps, decision=DECISION, **given)
+
+
+def signed(call: Call, account: Account, gas: int, **changes: Any) -> SignedTransaction:
+    given: dict[str, Any] = {"nonce": account.nonce, "max_fee": Wei(100 * GWEI), "max_tip": Wei(GWEI)}
+    return KEEPER.sign(call, gas_limit=gas, chain_id=31337, **given | changes)
+
+
+async def test_a_rebalance_from_rehearsal_to_receipt(chain: EthereumChain, funds: list[Fund]) -> None:
+    head, before = await look(chain, funds[0])
+    asked = chain.requests
+    swaps = orders(before, 4)
+    call = encode(before, head, swaps)
+    simulated, account = await chain.rehearse(call, KEEPER.address, head)
+    assert chain.requests == asked + 1
+    assert isinstance(simulated, Simulated)
+    assert account == await chain.account(KEEPER.address)
+    assert account.nonce == account.pending_nonce
+    assert account.balance == before.keeper_balance
+    assert account.tip > 0
+
+    transaction = signed(call, account, simulated.gas * 12 // 10)
+    assert await chain.send(transaction.raw) == "accepted"
+    receipt = await chain.receipt(transaction.hash, before.address)
+    assert receipt is not None
+    assert receipt.succeeded
+    assert receipt.revert_reason is None
+    assert 21_000 < receipt.gas_used <= simulated.gas
+    assert receipt.l1_fee is None
+    mined = await chain.block(receipt.block_number)
+    assert mined is not None
+    assert (mined.hash, mined.parent_hash) == (receipt.block_hash, head.hash)
+    assert receipt.effective_gas_price == mined.base_fee + GWEI
+
+    _, after = await look(chain, funds[0])
+    check_fills(receipt, before, after, swaps)
+    assert after.last_id == before.last_id + 1
+    assert receipt.event is not None
+    assert (receipt.event.id, receipt.event.keeper, receipt.event.decision) == (after.last_id, KEEPER.address, DECISION)
+    assert receipt.event.turnover == sum(fill.value_in for fill in receipt.fills)
+    assert receipt.event.nav_after < receipt.event.nav_before
+    assert (await chain.account(KEEPER.address)).nonce == account.nonce + 1
+
+
+def check_fills(receipt: Receipt, before: Treasury, after: Treasury, swaps: list[PlannedSwap]) -> None:
+    """What the treasury says moved is what the tokens say moved, and what the balances became."""
+    at = before.address
+    assert [fill.venue for fill in receipt.fills] == [swap.venue for swap in swaps]
+    assert [fill.amount_in for fill in receipt.fills] == [swap.amount_in for swap in swaps]
+    outgoing = [(log.token, log.amount) for log in receipt.transfers if log.sender == at]
+    incoming = [(log.token, log.amount) for log in receipt.transfers if log.recipient == at]
+    assert outgoing == [(fill.token_in, fill.amount_in) for fill in receipt.fills]
+    assert incoming == [(fill.token_out, fill.amount_out) for fill in receipt.fills]
+    assert all(at in (log.sender, log.recipient) for log in receipt.transfers)
+    for old, new in zip(before.assets, after.assets, strict=True):
+        moved = sum(amount for token, amount in incoming if token == old.token)
+        moved -= sum(amount for token, amount in outgoing if token == old.token)
+        assert old.balance is not None
+        assert new.balance == old.balance + moved
+
+
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    "min out": ({"min_out": BaseUnits(2**111)}, {}, "MinOut", rf"MinOut: venue 0, got \d+, minimum {2**111}"),
+    "no such venue": ({"venue": 500}, {}, "BadVenue", "BadVenue: venue 500"),
+    "id used": ({}, {"treasury_id": 0}, "BadId", "BadId: given 0, expected 1"),
+    "too late": ({}, {"deadline": Timestamp(5)}, "Expired", r"Expired: timestamp \d+, deadline 5"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
+async def test_what_the_treasury_would_refuse_is_told_with_measure_and_limit(
+    chain: EthereumChain, funds: list[Fund], case: tuple[dict[str, Any], dict[str, Any], str, str]
+) -> None:
+    of_swap, of_call, guard, detail = case
+    head, treasury = await look(chain, funds[1])
+    call = encode(treasury, head, [replace(orders(treasury)[0], **of_swap)], **of_call)
+    refused, account = await chain.rehearse(call, KEEPER.address, head)
+    assert isinstance(refused, SimulatedRevert)
+    assert refused.guard == guard
+    assert re.fullmatch(detail, refused.detail)
+    assert account.balance > 0
+
+
+async def test_a_stranger_is_refused_by_name(chain: EthereumChain, funds: list[Fund]) -> None:
+    head, treasury = await look(chain, funds[1])
+    stranger = Address(Accounts.create().address)
+    refused, account = await chain.rehearse(encode(treasury, head, orders(treasury)), stranger, head)
+    assert refused == SimulatedRevert("NotKeeper", f"NotKeeper: caller {stranger}, until 0")
+    assert account == replace(account, nonce=0, pending_nonce=0, balance=Wei(0))
+
+
+async def test_slippage_is_told_in_dollars(local: LocalChain, chain: EthereumChain, funds: list[Fund]) -> None:
+    weth = local.deployment.token("WETH")
+    local.node.execute([set_answer(weth, Decimal(4_000))])
+    head, treasury = await look(chain, funds[1])
+    refused, _ = await chain.rehearse(encode(treasury, head, orders(treasury)), KEEPER.address, head)
+    assert isinstance(refused, SimulatedRevert)
+    assert refused.detail.startswith("Slippage: venue 0, valueOut ")
+    assert refused.detail.endswith(" USD")
+
+
+async def test_the_rehearsal_is_of_its_block_even_when_newer_ones_came(
+    local: LocalChain, chain: EthereumChain, funds: list[Fund]
+) -> None:
+    head, treasury = await look(chain, funds[1])
+    call = encode(treasury, head, orders(treasury))
+    at = funds[1].treasury
+    local.node.execute([Tx.call("appoint", accounts.OWNER, at, "setGuardian(address)", accounts.GUARDIAN)])
+    local.node.execute([Tx.call("pause", accounts.GUARDIAN, at, "pause()")])
+    then, _ = await chain.rehearse(call, KEEPER.address, head)
+    assert isinstance(then, Simulated)
+    now, _ = await chain.rehearse(call, KEEPER.address, await chain.head())
+    assert now == SimulatedRevert("IsPaused", "IsPaused")
+
+
+async def test_a_reverted_transaction_says_why(chain: EthereumChain, funds: list[Fund]) -> None:
+    head, treasury = await look(chain, funds[1])
+    call = encode(treasury, head, orders(treasury), treasury_id=9)
+    transaction = signed(call, await chain.account(KEEPER.address), 500_000)
+    assert await chain.send(transaction.raw) == "accepted"
+    receipt = await chain.receipt(transaction.hash, treasury.address)
+    assert receipt is not None
+    assert not receipt.succeeded
+    assert receipt.revert_reason == "BadId: given 9, expected 1"
+    assert (receipt.fills, receipt.event, receipt.transfers) == ((), None, ())
+
+
+async def test_out_of_gas_is_told(chain: EthereumChain, funds: list[Fund]) -> None:
+    head, treasury = await look(chain, funds[1])
+    transaction = signed(encode(treasury, head, orders(treasury)), await chain.account(KEEPER.address), 60_000)
+    assert await chain.send(transaction.raw) == "accepted"
+    receipt = await chain.receipt(transaction.hash, treasury.address)
+    assert receipt is not None
+    assert not receipt.succeeded
+    assert receipt.revert_reason == "OutOfGas: the call needs more gas than it was given"
+
+
+async def test_replies_to_sending_are_told_as_they_are(
+    local: LocalChain, chain: EthereumChain, funds: list[Fund]
+) -> None:
+    local.node.mine_every(0)
+    head, treasury = await look(chain, funds[1])
+    account = await chain.account(KEEPER.address)
+    transaction = signed(encode(treasury, head, orders(treasury)), account, 500_000)
+    assert await chain.send(transaction.raw) == "accepted"
+    assert await chain.receipt(transaction.hash, treasury.address) is None
+    assert (await chain.account(KEEPER.address)).pending_nonce == account.nonce + 1
+    assert (await chain.send(transaction.raw)).startswith("error: transaction already imported")
+    local.node.mine()
+    assert (await chain.send(transaction.raw)).startswith("error: nonce too low")
+    assert (await chain.send(b"\x02\xc0")).startswith("error: ")
+    assert (await chain.receipt(transaction.hash, treasury.address)) is not None
+
+
+async def test_heads_blocks_and_finality(local: LocalChain, chain: EthereumChain) -> None:
+    head = await chain.head()
+    assert await chain.block(head.number) == head
+    assert await chain.block(head.number + 1) is None
+    local.node.mine()
+    after = await chain.head()
+    assert (after.number, after.parent_hash) == (head.number + 1, head.hash)
+    assert after.timestamp >= head.timestamp
+    assert await chain.finalized() == after.number - 2
+
+
+async def test_what_a_doctor_asks(chain: EthereumChain, funds: list[Fund]) -> None:
+    assert await chain.chain_id() == 31337
+    assert len(await chain.code_at(funds[0].treasury)) > 1_000
+    assert await chain.code_at(KEEPER.address) == b""
+
+
+async def test_a_trading_cycle_takes_few_requests(chain: EthereumChain, funds: list[Fund]) -> None:
+    await look(chain, funds[1])
+    before = chain.requests
+    head, treasury = await look(chain, funds[1])
+    call = encode(treasury, head, orders(treasury))
+    simulated, account = await chain.rehearse(call, KEEPER.address, head)
+    assert isinstance(simulated, Simulated)
+    await chain.send(signed(call, account, simulated.gas * 2).raw)
+    assert chain.requests - before == 4
+
+
+# ---------------------------------------------------------------------------------------------- odd nodes
+
+HEADER = {
+    "number": "0x5",
+    "hash": "0x" + "AB" * 32,
+    "parentHash": "0x" + "01" * 32,
+    "timestamp": "0x10",
+    "baseFeePerGas": "0x7",
+}
+HASH = Hash32("0x" + "ab" * 32)
+TREASURY = Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+BLOCK = Block(5, HASH, Hash32("0x" + "01" * 32), Timestamp(16), Wei(7))
+CALL = Call(TREASURY, b"\x01", 1, Timestamp(9))
+RECEIPT = {
+    "transactionHash": HASH,
+    "status": "0x1",
+    "blockNumber": "0x5",
+    "blockHash": HASH,
+    "transactionIndex": "0x0",
+    "gasUsed": "0x5208",
+    "effectiveGasPrice": "0x8",
+    "logs": [],
+}
+SIGNER_FACTS = {
+    "eth_call": "0x",
+    "eth_estimateGas": "0x5208",
+    "eth_getTransactionCount": lambda _, at: "0x3" if at == "latest" else "0x4",
+    "eth_getBalance": "0x64",
+    "eth_maxPriorityFeePerGas": "0x2",
+}
+
+Ask = Callable[[EthereumChain], Any]
+
+
+async def ask(answers: dict[str, Any], question: Ask) -> Any:
+    async with fake_node(answering(answers)) as node, EthereumChain(node.url(), 1) as chain:
+        return await question(chain)
+
+
+async def test_a_header_is_read() -> None:
+    assert await ask({"eth_getBlockByNumber": HEADER}, lambda chain: chain.head()) == BLOCK
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (None, "null where an object belongs"),
+        ("0x5", "'0x5' where an object belongs"),
+        (HEADER | {"number": None}, "null where a number belongs"),
+        (HEADER | {"hash": None}, "null where a hash belongs"),
+        (HEADER | {"hash": "0xabab"}, "where a hash belongs"),
+        (HEADER | {"timestamp": 16}, "16 where a number belongs"),
+        (HEADER | {"timestamp": "16"}, "'16' where a number belongs"),
+        ({k: v for k, v in HEADER.items() if k != "baseFeePerGas"}, "EIP-1559 is needed"),
+        ({k: v for k, v in HEADER.items() if k != "parentHash"}, "no parentHash"),
+        (Refusal(-32000, "node is syncing"), "node is syncing"),
+    ],
+)
+async def test_a_header_that_is_not_whole_is_refused(header: Any, said: str) -> None:
+    for question in (lambda chain: chain.head(), lambda chain: chain.finalized()):
+        with pytest.raises(ChainUnavailable, match=f"eth_getBlockByNumber: .*{said}"):
+            await ask({"eth_getBlockByNumber": header}, question)
+
+
+async def test_another_block_than_asked_for_is_refused() -> None:
+    with pytest.raises(ChainUnavailable, match="answered block 5, not 6"):
+        await ask({"eth_getBlockByNumber": HEADER}, lambda chain: chain.block(6))
+
+
+@pytest.mark.parametrize(
+    ("receipt", "said"),
+    [
+        ({}, "no transactionHash"),
+        (RECEIPT | {"transactionHash": "0x" + "cd" * 32}, "the receipt of another transaction"),
+        ({k: v for k, v in RECEIPT.items() if k != "status"}, "no status"),
+        (RECEIPT | {"status": "0x2"}, "a receipt with status 2"),
+        (RECEIPT | {"status": None}, "null where a number belongs"),
+        (RECEIPT | {"logs": None}, "a receipt without logs"),
+        (RECEIPT | {"logs": [{"address": TREASURY, "topics": [], "data": "0x0"}]}, "where bytes belong"),
+        (RECEIPT | {"blockHash": None}, "null where a hash belongs"),
+        (RECEIPT | {"logs": [{"address": TREASURY, "topics": ["0x" + keccak(
+            text="Rebalanced(uint64,address,bytes32,uint256,uint256,uint256,uint256,uint256,uint256)"
+        ).hex()], "data": "0x"}]}, "a log Rebalanced that does not decode"),
+    ],
+)  # fmt: skip
+async def test_a_receipt_that_is_not_whole_is_refused(receipt: Any, said: str) -> None:
+    with pytest.raises(ChainUnavailable, match=f"eth_getTransactionReceipt: answered {said}|{said}"):
+        await ask({"eth_getTransactionReceipt": receipt}, lambda chain: chain.receipt(HASH, TREASURY))
+
+
+async def test_a_rollups_fee_and_foreign_logs() -> None:
+    transfer = "0x" + keccak(text="Transfer(address,address,uint256)").hex()
+    holder, other = ("0x" + address[2:].lower().rjust(64, "0") for address in (TREASURY, accounts.OWNER))
+    logs = [
+        {"address": accounts.OWNER, "topics": [transfer, holder, other], "data": "0x" + "00" * 31 + "05"},
+        {"address": accounts.OWNER, "topics": [transfer, other, other], "data": "0x" + "00" * 31 + "06"},
+        {"address": accounts.OWNER, "topics": [transfer, other, holder, other], "data": "0x"},
+        {"address": accounts.OWNER, "topics": [], "data": "0x"},
+    ]
+    receipt = await ask(
+        {"eth_getTransactionReceipt": RECEIPT | {"l1Fee": "0x9", "logs": logs}},
+        lambda chain: chain.receipt(HASH, TREASURY),
+    )
+    assert receipt.l1_fee == 9
+    assert [(log.sender, log.recipient, log.amount) for log in receipt.transfers] == [(TREASURY, accounts.OWNER, 5)]
+
+
+async def test_a_reverted_receipt_counts_even_when_nobody_knows_why() -> None:
+    receipt = await ask(
+        {"eth_getTransactionReceipt": RECEIPT | {"status": "0x0"}}, lambda chain: chain.receipt(HASH, TREASURY)
+    )
+    assert (receipt.succeeded, receipt.revert_reason) == (False, None)
+
+
+async def test_a_node_without_tips_gives_its_price_above_the_base_fee() -> None:
+    answers = SIGNER_FACTS | {"eth_gasPrice": "0x9", "eth_getBlockByNumber": HEADER}
+    for refusal in (Refusal(-32601, "x"), Refusal(-32000, "Method eth_maxPriorityFeePerGas not supported")):
+        account = await ask(answers | {"eth_maxPriorityFeePerGas": refusal}, lambda chain: chain.account(TREASURY))
+        assert account == Account(nonce=3, pending_nonce=4, balance=Wei(100), tip=Wei(2))
+    cheap = answers | {"eth_maxPriorityFeePerGas": Refusal(-32601, "x"), "eth_gasPrice": "0x5"}
+    assert (await ask(cheap, lambda chain: chain.account(TREASURY))).tip == 0
+
+
+@pytest.mark.parametrize("method", [*SIGNER_FACTS])
+async def test_any_fact_that_a_node_does_not_give_is_an_outage(method: str) -> None:
+    for trouble, said in ((Refusal(-32005, "limit exceeded"), "limit exceeded"), (None, "null where")):
+        with pytest.raises(ChainUnavailable, match=f"{method}: .*{said}"):
+            await ask(SIGNER_FACTS | {method: trouble}, lambda chain: chain.rehearse(CALL, TREASURY, BLOCK))
+
+
+async def test_an_estimate_that_reverts_alone_is_a_revert() -> None:
+    refused = Refusal(-32000, "gas required exceeds allowance (30000000)")
+    simulated, _ = await ask(
+        SIGNER_FACTS | {"eth_estimateGas": refused}, lambda chain: chain.rehearse(CALL, TREASURY, BLOCK)
+    )
+    assert simulated == SimulatedRevert("Reverted", "gas required exceeds allowance (30000000)")
+
+
+async def test_the_answer_to_sending_is_checked_against_the_bytes() -> None:
+    raw = b"\x02\x01"
+    right = {"eth_sendRawTransaction": "0x" + keccak(raw).hex()}
+    assert await ask(right, lambda chain: chain.send(raw)) == "accepted"
+    reply = await ask({"eth_sendRawTransaction": HASH}, lambda chain: chain.send(raw))
+    assert reply == f"error: the node answered with another hash, {HASH}"
+    with pytest.raises(ChainUnavailable):
+        await ask({"eth_sendRawTransaction": None}, lambda chain: chain.send(raw))
