@@ -1,4 +1,7 @@
-"""Child processes that cannot outlive us: ended with their process group, killed by the kernel should we vanish."""
+"""Child processes that cannot outlive us: ended with their process group, killed by the kernel should we vanish.
+
+The kernel (Linux) counts the thread that starts a child as its parent: start children from the main thread.
+"""
 
 import contextlib
 import ctypes

@@ -80,12 +80,14 @@ def test_nothing_is_left_however_it_ends(tmp_path: Path, how: signal.Signals) ->
         assert eventually(lambda: not answers(port))
 
 
-def test_it_makes_blocks_and_keeps_its_folder_to_itself(tmp_path: Path) -> None:
-    with devnet("--state-dir", str(tmp_path), "--block-time", "1") as (_, said):
+def test_it_makes_blocks_moves_prices_and_keeps_its_folder_to_itself(tmp_path: Path) -> None:
+    with devnet("--state-dir", str(tmp_path), "--block-time", "1", "--market", "1") as (_, said):
         rpc = Rpc(said["rpc_url"])
         assert int(rpc.call("eth_chainId"), 16) == said["chain_id"] == 31337
         first = int(rpc.call("eth_blockNumber"), 16)
         assert eventually(lambda: int(rpc.call("eth_blockNumber"), 16) >= first + 2)
+        latest = "latestRoundData()(uint80,int256,uint256,uint256,uint80)"
+        assert eventually(lambda: rpc.view(said["feeds"]["WETH"], latest)[1] != 3000 * 10**8)
         assert said["environment"]["TREASURY_ADDRESS"] in said["treasuries"].values()
         assert Path(said["environment_file"]).read_text().startswith("RPC_URL=")
         assert len(said["deployed"]) > 30
