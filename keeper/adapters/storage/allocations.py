@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Insert
 
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.tables import asset, fund_asset_allocation
+from keeper.adapters.storage.types import UINT256_MAX
 from keeper.core.ledger import AssetLine
 from keeper.core.units import E18
 
@@ -34,7 +35,7 @@ def allocate(
             "position": x.asset,
             "target_bps": x.target,
             "weight_bps": x.weight_bps,
-            "units": None if x.amount is None or not share_supply else x.amount * E18 // share_supply,
+            "units": _units(x.amount, share_supply),
             "amount": x.amount,
             "px": x.px,
             "value": x.value,
@@ -45,6 +46,14 @@ def allocate(
     ]
     if rows:
         db.execute(_allocate(db), rows)
+
+
+def _units(amount: int | None, share_supply: int | None) -> int | None:
+    """Base units in 10^18 shares; None also for more than uint256 holds, as a token that lies may claim."""
+    if amount is None or not share_supply:
+        return None
+    units = amount * E18 // share_supply
+    return units if units <= UINT256_MAX else None
 
 
 @per_dialect

@@ -195,8 +195,8 @@ def _check_stamp(db: Connection, chain_id: int, mode: Mode | None, shown: str) -
     if found.chain_id != chain_id:
         raise WrongDatabase(f"database {shown} belongs to chain {found.chain_id}, not {chain_id}")
     if mode is not None and found.mode != mode:
-        raise WrongDatabase(f"database {shown} is {_WORDS[Mode(found.mode)]}: use another for {_WORDS[mode]}")
+        raise WrongDatabase(f"database {shown} is of {_WORDS[Mode(found.mode)]}: use another for {_WORDS[mode]}")
     return True
 
 
-_WORDS = {Mode.LIVE: "of a live keeper", Mode.DRY_RUN: "of a dry run"}
+_WORDS = {Mode.LIVE: "a live keeper", Mode.DRY_RUN: "a dry run"}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, select, text, update
+from sqlalchemy import Connection, Row, case, func, literal, select, text, update
 
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.tables import (
@@ -18,6 +18,7 @@ from keeper.adapters.storage.tables import (
     transaction_intent,
     transaction_reply,
 )
+from keeper.adapters.storage.types import UtcTime
 from keeper.core.ledger import Attempt, Call, CycleRecord, Intent, IntentState, NewIntent
 from keeper.core.model import PlannedSwap
 from keeper.core.units import Address, Hash32, Wei
@@ -217,7 +218,8 @@ def _why_not(db: Connection, intent_id: int, nonce: int) -> str:
 def mark_sent(db: Connection, at: datetime, attempt_id: int, sent_at: datetime, reply: str) -> None:
     """Notes one sending and what the node said. Any reply, and none, counts as sent."""
     sent = update(transaction_attempt).where(_ATTEMPT.id == attempt_id)
-    sent = sent.values(sent_at=func.coalesce(_ATTEMPT.sent_at, sent_at), reply=reply)
+    # the literal says its type: coalesce would take it for any datetime, and SQLite would lose the zone
+    sent = sent.values(sent_at=func.coalesce(_ATTEMPT.sent_at, literal(sent_at, UtcTime)), reply=reply)
     intent_id = db.execute(sent.returning(_ATTEMPT.intent_id)).scalar_one_or_none()
     if intent_id is None:
         raise LookupError(f"there is no attempt {attempt_id}")

@@ -62,24 +62,28 @@ def sqlite_engine(where: DatabaseUrl, read_only: bool, busy_seconds: float) -> A
     assert where.path is not None
     target = f"file:{quote(str(where.path.absolute()))}?mode={'ro' if read_only else 'rwc'}"
 
+    settings = ["foreign_keys = ON"] if read_only else ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"]
+
     def connector() -> sqlite3.Connection:
         return sqlite3.connect(target, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
 
     async def connect(*_args: Any, **_kwargs: Any) -> aiosqlite.Connection:
         connection = DirectConnection(connector, iter_chunk_size=64)
         connection._thread.daemon = True  # a process that ends without closing must not hang on it
-        return await connection
+        try:
+            await connection
+        except BaseException:
+            connection._thread.join()  # it is ending: aiosqlite would leave it to outlive the loop it reports to
+            raise
+        try:
+            for setting in settings:
+                await connection.execute(f"PRAGMA {setting}")
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     engine = create_async_engine(where.url, hide_parameters=True, connect_args={"async_creator_fn": connect})
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys = ON")
-        if not read_only:
-            cursor.execute("PRAGMA journal_mode = WAL")
-            cursor.execute("PRAGMA synchronous = FULL")
-        cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(db: Connection) -> None:
