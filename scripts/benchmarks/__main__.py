@@ -1,0 +1,35 @@
+"""`scripts/bench SUBJECT [--json]`: measures one subject; a table on standard output, or one line of JSON."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from scripts.benchmarks import cycle
+from scripts.localchain.anvil import AnvilError
+from scripts.localchain.node import TransactionFailed
+from scripts.localchain.process import Stopped, stopping_on_signals
+from scripts.localchain.rpc import RpcError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _options(argv)
+    try:
+        with stopping_on_signals():
+            return int(options.measure(options))
+    except (AnvilError, RpcError, TransactionFailed) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except Stopped:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=(__doc__ or "").partition("\n")[0])
+    subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
+    cycle.add_to(subjects)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

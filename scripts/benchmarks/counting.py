@@ -1,0 +1,55 @@
+"""How many HTTP requests the node gets from the daemon: of an idle round, and of a trade up to its signed bytes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from keeper.core.ledger import Action
+from scripts.benchmarks.funds import STEP_SECONDS, keeper_on
+from scripts.benchmarks.proxy import counting_proxy
+from scripts.localchain.chain import LocalChain
+from scripts.localchain.fund import Treasury
+from scripts.localchain.paths import Prices
+
+IDLE_THRESHOLD = Decimal("0.9")
+_SEND = "eth_sendRawTransaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """`idle` by number of funds, each the methods request by request; `first` those of the very first round, when no
+    token is known yet. `trade` up to and with the request that holds the signed bytes."""
+
+    first: list[list[str]]
+    idle: dict[int, list[list[str]]]
+    trade: list[list[str]]
+
+
+async def count_requests(
+    chain: LocalChain, treasuries: Sequence[Treasury], counts: Sequence[int], folder: Path, moves: Sequence[Prices]
+) -> Requests:
+    """Through a counting proxy. The trade is the first that the market's `moves` bring about."""
+    async with counting_proxy(chain.url) as proxy:
+        idle: dict[int, list[list[str]]] = {}
+        async with keeper_on(chain, folder / "counting-idle", IDLE_THRESHOLD, rpc_url=proxy.url) as keeper:
+            proxy.take()
+            await keeper.round_of(Action.HELD)
+            first = proxy.take()
+            for count in counts:
+                await keeper.register(treasuries[:count])
+                await keeper.round_of(Action.HELD)  # policies are parsed, calldata is encoded
+                proxy.take()
+                await keeper.round_of(Action.HELD)
+                idle[count] = proxy.take()
+        async with keeper_on(chain, folder / "counting-trade", Decimal("0.01"), rpc_url=proxy.url) as keeper:
+            await keeper.cycle_of_all()
+            for prices in moves:
+                chain.market.step(prices, at=chain.node.head()[1] + STEP_SECONDS)
+                proxy.take()
+                (result,) = await keeper.cycle_of_all()
+                asked = proxy.take()
+                if result.action is Action.SUBMITTED:
+                    break
+            sent = next(number for number, methods in enumerate(asked) if _SEND in methods)
+    return Requests(first, idle, asked[: sent + 1])
