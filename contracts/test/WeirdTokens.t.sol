@@ -139,12 +139,23 @@ contract WeirdTokensTest is World {
         _answers(abi.encodeCall(ITreasury.trackingError, ()), locked);
     }
 
+    /// @dev A pool pays out before it asks to be paid: the bought token runs while the door is open, for the pool alone.
+    function test_bought_token_cannot_take_the_payment() public {
+        uint256 wethBefore = held(WETH);
+        weird.callOnTransfer(address(treasury), _callback(1e18));
+        rebalance(batch(order(POOL, WETH, 1e18)));
+        _wasRefused(abi.encodeWithSelector(ITreasury.BadCallback.selector, address(weird)));
+        same(wethBefore - held(WETH), 1e18, "paid once");
+    }
+
     /// @dev While the pool is being paid the door is closed already.
-    function test_token_cannot_use_the_callback_while_it_is_open() public {
-        bytes memory call_ = abi.encodeWithSignature(
-            "uniswapV3SwapCallback(int256,int256,bytes)", int256(1_000e18), int256(-1), bytes("")
-        );
-        _answers(call_, abi.encodeWithSelector(ITreasury.BadCallback.selector, address(weird)));
+    function test_sold_token_cannot_be_paid_again() public {
+        _answers(_callback(1_000e18), abi.encodeWithSelector(ITreasury.BadCallback.selector, address(weird)));
+    }
+
+    /// @dev The amount is positive whichever of the two tokens is meant.
+    function _callback(int256 amount) private pure returns (bytes memory) {
+        return abi.encodeWithSignature("uniswapV3SwapCallback(int256,int256,bytes)", amount, int256(-1), bytes(""));
     }
 
     /// @dev WEIRD makes `data` its call to the treasury in the middle of a sale through the V3 pool.
@@ -152,9 +163,13 @@ contract WeirdTokensTest is World {
         uint256 state = vm.snapshotState();
         weird.callOnTransfer(address(treasury), data);
         rebalance(batch(order(POOL, WEIRD, 1_000e18)));
-        holds(weird.called(), "the token called back");
-        holds(keccak256(weird.answer()) == keccak256(expected), "and was refused");
+        _wasRefused(expected);
         vm.revertToState(state);
+    }
+
+    function _wasRefused(bytes memory reason) private view {
+        holds(weird.called(), "the token called back");
+        holds(keccak256(weird.answer()) == keccak256(reason), "and was refused");
     }
 
     // -------------------------------------------------------------------------------------------- callback
