@@ -18,7 +18,7 @@ from keeper.ports import ChainUnavailable
 _TEXT_LIMIT: Final = 300
 _DEEPEST: Final = 500
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
-_ONCE_ONLY: Final = frozenset({"eth_sendRawTransaction"})
+_ONCE_ONLY: Final = "eth_sendRawTransaction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,12 @@ class StrictHTTPProvider(AsyncHTTPProvider):
         A kept-alive connection may have been closed by the node while it was idle, which shows only when it is used.
         A question is then asked once more; a transaction is not, because nobody knows whether it got through.
         """
-        may_repeat = methods not in _ONCE_ONLY
         try:
             async with asyncio.timeout(self._timeout):
                 try:
                     raw = await self._exchange(body, methods)
-                except aiohttp.ServerDisconnectedError:
-                    if not may_repeat:
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                    if _ONCE_ONLY in methods or isinstance(error, aiohttp.ClientConnectorError):
                         raise
                     raw = await self._exchange(body, methods)
         except TimeoutError:

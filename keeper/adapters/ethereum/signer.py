@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 
 from keeper.core.ledger import Call
 from keeper.core.units import Address, Hash32, Wei
-from keeper.ports import SignedTransaction
+from keeper.ports import SignedTransaction, SignerUnavailable
 
 LOCAL_CHAIN_ID: Final = 31337
 _PASSWORD_MODES: Final = (0o400, 0o600)
@@ -22,7 +22,7 @@ _MAX_GAS: Final = 16_777_216
 """EIP-7825: a transaction with more is not valid any more."""
 
 
-class KeystoreError(Exception):
+class KeystoreError(SignerUnavailable):
     """The key could not be had. One line for an operator; names files, never what is in them."""
 
 

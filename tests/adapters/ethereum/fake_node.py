@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,6 +96,15 @@ async def drop(request: web.Request, _body: Any) -> web.StreamResponse:
     """Close the connection without a word."""
     assert request.transport is not None
     request.transport.close()
+    return web.Response()
+
+
+async def reset(request: web.Request, _body: Any) -> web.StreamResponse:
+    """Drop the connection with a reset, as a node does that was restarted."""
+    assert request.transport is not None
+    linger = struct.pack("ii", 1, 0)
+    request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    request.transport.abort()
     return web.Response()
 
 

@@ -24,6 +24,7 @@ from tests.adapters.ethereum.fake_node import (
     fake_node,
     hang,
     replying,
+    reset,
     saying,
 )
 
@@ -132,7 +133,12 @@ async def test_the_connection_is_kept_and_requests_are_counted() -> None:
     assert len(peers) == 1
 
 
-async def test_a_question_on_a_connection_that_died_idle_is_asked_again_but_a_transaction_never() -> None:
+@pytest.mark.parametrize(
+    ("how", "said"), [(drop, "the connection was closed"), (reset, "no connection .*reset by peer")]
+)
+async def test_a_question_on_a_connection_that_died_idle_is_asked_again_but_a_transaction_never(
+    how: Any, said: str
+) -> None:
     well = answering({"eth_chainId": "0x1", "eth_sendRawTransaction": Refusal(-32000, "nonce too low")})
     async with fake_node(well) as node:
         chain = EthereumChain(node.url(), 1, timeout_seconds=TIMEOUT)
@@ -140,14 +146,14 @@ async def test_a_question_on_a_connection_that_died_idle_is_asked_again_but_a_tr
 
         async def drop_once(request: Any, body: Any) -> Any:
             node.respond = well
-            return await drop(request, body)
+            return await how(request, body)
 
         node.respond = drop_once
         assert await chain.chain_id() == 1
         assert len(node.bodies) == 3
 
         node.respond = drop_once
-        with pytest.raises(ChainUnavailable, match="eth_sendRawTransaction: the connection was closed"):
+        with pytest.raises(ChainUnavailable, match=f"eth_sendRawTransaction: {said}"):
             await chain.send(b"\x02")
         assert [body["method"] for body in node.bodies].count("eth_sendRawTransaction") == 1
         assert await chain.send(b"\x02") == "error: nonce too low"
