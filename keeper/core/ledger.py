@@ -148,7 +148,10 @@ class CycleRecord:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One signed transaction for an intent. `raw` is what goes over the wire, read back from the database."""
+    """One signed transaction for an intent. `raw` is what goes over the wire, read back from the database.
+
+    `block_hash` is the block of the receipt that was written down, None while there is none.
+    """
 
     id: int
     hash: Hash32
@@ -158,6 +161,7 @@ class Attempt:
     max_tip: Wei
     sent_at: datetime | None
     reply: str | None
+    block_hash: Hash32 | None = None
 
 
 @dataclass(frozen=True, slots=True)

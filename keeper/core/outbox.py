@@ -70,7 +70,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Finalize:
-    """Write the outcome down for good; the receipt is the final one, its block may differ from the settled one."""
+    """Write the outcome down for good. The receipt is the one that was settled."""
 
     receipt: Receipt
 
@@ -132,7 +132,9 @@ def _planned(intent: Intent, facts: ChainFacts) -> Step:
 
 def _mined(intent: Intent, receipt: Receipt, facts: ChainFacts) -> Step:
     mined = IntentState.MINED_OK if receipt.succeeded else IntentState.MINED_REVERTED
-    if intent.state is not mined:
+    settled = next(attempt.block_hash for attempt in intent.attempts if attempt.hash == receipt.tx_hash)
+    # included elsewhere by a reorganisation, it may have moved other amounts
+    if intent.state is not mined or settled not in (None, receipt.block_hash):
         return Step(mined, Settle(receipt))
     if receipt.block_number > facts.finalized:
         return Step(mined, Wait(f"block {receipt.block_number} is not final, {facts.finalized} is"))

@@ -180,6 +180,7 @@ def _attempt(row: Row[Any]) -> Attempt:
         max_tip=Wei(row.max_tip),
         sent_at=row.sent_at,
         reply=row.reply,
+        block_hash=row.block_hash,
     )
 
 
