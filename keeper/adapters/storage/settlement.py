@@ -101,7 +101,7 @@ def _note_gas(db: Connection, attempt_id: int, receipt: Receipt, settlement: Set
 def _note_swaps(db: Connection, intent_id: int, receipt: Receipt) -> None:
     """Swaps and fills are both in order of execution. A swap without its fill moved nothing: it failed."""
     swaps = db.execute(select(rebalance_transaction).where(_SWAP.intent_id == intent_id).order_by(_SWAP.position)).all()
-    decimals = dict(db.execute(select(asset.c.token, asset.c.decimals)).tuples().all())
+    decimals = {row.token: row.decimals for row in db.execute(select(asset.c.token, asset.c.decimals))}
     fills = list(receipt.fills) if receipt.succeeded else []
     rows: list[dict[str, Any]] = []
     for swap in swaps:

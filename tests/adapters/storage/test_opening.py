@@ -1,8 +1,7 @@
 """Opening a database: what is accepted, and the one clear line for everything that is not."""
 
+import asyncio
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from keeper.ports import BooksUnavailable
 from tests.adapters.storage import scenes
 from tests.adapters.storage.conftest import Backend
 from tests.adapters.storage.postgres import PASSWORD, PostgresServer
+from tests.adapters.storage.processes import another_process
 
 pytestmark = pytest.mark.adapter
 
@@ -110,10 +110,9 @@ async def test_reading_only(url: str) -> None:
         await reader.close()
 
 
-async def test_reader_creates_no_file(tmp_path: Path) -> None:
-    path = tmp_path / "none.db"
+def test_reader_creates_no_file(tmp_path: Path) -> None:
     with pytest.raises(BooksUnavailable, match="there is no database at"):
-        await Database.open(f"sqlite:///{path}", read_only=True)
+        asyncio.run(Database.open(f"sqlite:///{tmp_path}/none.db", read_only=True))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,22 +126,21 @@ async def test_path_that_is_a_directory(tmp_path: Path) -> None:
         await Database.open(f"sqlite:///{tmp_path}")
 
 
-async def test_file_that_is_no_database(tmp_path: Path) -> None:
+def test_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "keeper.db"
     path.write_bytes(b"this is a letter to my aunt, not a database" * 100)
     with pytest.raises(BooksUnavailable, match="is not a SQLite database"):
-        await Database.open(f"sqlite:///{path}")
+        asyncio.run(Database.open(f"sqlite:///{path}"))
     assert path.read_bytes().startswith(b"this is a letter")
 
 
-async def test_damaged_file(sqlite_backend: Backend) -> None:
-    url = await sqlite_backend.ready()
-    path = Path(url.removeprefix("sqlite:///"))
-    content = bytearray(path.read_bytes())
+def test_damaged_file(tmp_path: Path, sqlite_template: Path) -> None:
+    content = bytearray(sqlite_template.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)
+    path = tmp_path / "damaged.db"
     path.write_bytes(content)
     with pytest.raises(BooksUnavailable, match="is damaged"):
-        await Database.open(url)
+        asyncio.run(Database.open(f"sqlite:///{path}"))
 
 
 HOLDER = """
@@ -161,19 +159,11 @@ async def test_database_locked_by_another_process(sqlite_backend: Backend, monke
     database = await Database.open(url)
     await database.stamp(31337, Mode.LIVE)
     books = SqlBooks(database, parse_policy=scenes.parse_policy)
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdin
-    assert holder.stdout
-    try:
-        assert holder.stdout.readline() == "held\n"
+    async with another_process(HOLDER, path) as holder:
+        assert holder.stdout
+        assert await holder.stdout.readline() == b"held\n"
         with pytest.raises(BooksUnavailable, match=r"is locked by another process$"):
             await books.append(scenes.record())
-    finally:
-        holder.stdin.close()
-        holder.wait(10)
-        holder.stdout.close()
     await books.append(scenes.record())  # free again, without reopening
     await database.close()
     with sqlite3.connect(path) as raw:
