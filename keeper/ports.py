@@ -29,6 +29,10 @@ class BooksUnavailable(Exception):
     """The database could not be read or written (locked, full, gone). The message is fit for an operator."""
 
 
+class SignerUnavailable(Exception):
+    """The key of a fund cannot be had. The message is fit for an operator."""
+
+
 class Clock(Protocol):
     """Wall clock. Chain time comes with blocks."""
 

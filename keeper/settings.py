@@ -146,7 +146,7 @@ class Settings(PolicyFields, BaseSettings):
     @classmethod
     def _file_is_there(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
-            raise ValueError(f"no such file: {value}")
+            raise ValueError("there is no such file")
         return value
 
     @field_validator("private_key")
@@ -169,7 +169,8 @@ class Settings(PolicyFields, BaseSettings):
         if not value:
             return value
         keystore, password = info.data.get("keystore_file"), info.data.get("keystore_password_file")
-        if info.data.get("private_key") is None and "keystore_file" in info.data and keystore is None:
+        both_are_right = "private_key" in info.data and "keystore_file" in info.data  # else that is the mistake
+        if both_are_right and info.data["private_key"] is None and keystore is None:
             raise ValueError("sending needs a key: set KEYSTORE_FILE and KEYSTORE_PASSWORD_FILE")
         if keystore is not None and "keystore_password_file" in info.data and password is None:
             raise ValueError("KEYSTORE_FILE needs KEYSTORE_PASSWORD_FILE")
@@ -185,7 +186,7 @@ class Settings(PolicyFields, BaseSettings):
 
     def secrets(self) -> list[str]:
         """Every text that no log line may show."""
-        held = (self.private_key, self.coingecko_api_key)
+        held = (self.private_key, self.coingecko_api_key, self.rpc_url, self.database_url)
         return [secret.get_secret_value() for secret in held if secret is not None]
 
     @classmethod

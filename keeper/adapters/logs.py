@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from keeper.core.redact import redact
+from keeper.core.redact import Redactor
 
 LIBRARIES = ("web3", "aiohttp", "urllib3", "httpx", "asyncio", "sqlalchemy", "alembic")
 
@@ -17,17 +18,20 @@ def configure(log_format: str, level: str, secrets: Sequence[str]) -> None:
     """Set up structlog for this process. Libraries' own loggers may say warnings only: at DEBUG they print URLs."""
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
-    renderer: Processor = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    # structlog's own tracebacks show local variables: keys and endpoints among them
+    tracebacks: Processor = structlog.processors.format_exc_info
+    renderer: Processor = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
+    if log_format == "json":
+        tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+        renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if log_format == "json" else _keep,
+            tracebacks,
             redaction(secrets),
             renderer,
         ],
@@ -39,17 +43,18 @@ def configure(log_format: str, level: str, secrets: Sequence[str]) -> None:
 
 def redaction(secrets: Sequence[str]) -> Callable[[WrappedLogger, str, EventDict], EventDict]:
     """A processor that takes secrets out of every text in an event, however deep."""
+    redact = Redactor(secrets)
 
     def clean(value: Any) -> Any:
         match value:
             case str():
-                return redact(value, secrets)
+                return redact(value)
             case dict():
                 return {key: clean(inner) for key, inner in value.items()}
             case list() | tuple():
                 return [clean(inner) for inner in value]
             case BaseException():
-                return redact(f"{type(value).__name__}: {value}", secrets)
+                return redact(f"{type(value).__name__}: {value}")
             case _:
                 return value
 
@@ -57,7 +62,3 @@ def redaction(secrets: Sequence[str]) -> Callable[[WrappedLogger, str, EventDict
         return {key: clean(value) for key, value in event.items()}
 
     return process
-
-
-def _keep(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return event

@@ -8,7 +8,7 @@ import structlog
 from keeper.app.journal import draft, draft_failure
 from keeper.app.observe import Unobserved
 from keeper.app.outcome import Cycle, Result
-from keeper.app.transactions import Outbox, execute, obstacle
+from keeper.app.transactions import Outbox, execute, keyless, obstacle
 from keeper.app.world import World
 from keeper.core.deliberation import Deliberation, deliberate
 from keeper.core.journal import content_hash
@@ -52,7 +52,7 @@ async def run_cycle(cycle: Cycle, seen: Market | Unobserved, world: World, outbo
         return await commit(cycle, draft(cycle, seen, thought, Action.PLANNED, thought.reason, body, outcomes), world)
 
     intent = new_intent(cycle, seen, thought, call, rehearsal)
-    if (stopped := obstacle(account, seen, intent.gas_limit)) is not None:
+    if stopped := keyless(seen.fund, world) or obstacle(account, seen, intent.gas_limit):
         return await commit(cycle, draft(cycle, seen, thought, Action.BLOCKED, stopped, body, outcomes), world)
     entry = draft(cycle, seen, thought, Action.SUBMITTED, thought.reason, body, outcomes, intent)
     return await submit(cycle, entry, account, seen, world, outbox)

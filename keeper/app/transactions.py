@@ -13,7 +13,7 @@ from keeper.app.settlement import settle
 from keeper.app.world import World
 from keeper.core import fees
 from keeper.core.ledger import Alert, AlertKind, Attempt, Intent, IntentState, Receipt, Record, RecordKind
-from keeper.core.model import Block, Market
+from keeper.core.model import Block, Fund, Market
 from keeper.core.outbox import (
     Abandon,
     ChainFacts,
@@ -29,7 +29,7 @@ from keeper.core.outbox import (
 )
 from keeper.core.outcomes import dead_end_body, finality_body, submission_body
 from keeper.core.units import Address, Wei, scaled
-from keeper.ports import Account, ChainUnavailable
+from keeper.ports import Account, ChainUnavailable, SignerUnavailable
 
 log = structlog.get_logger()
 
@@ -51,6 +51,15 @@ class Outbox:
 
     def turn(self, signer: Address) -> asyncio.Lock:
         return self.turns.setdefault(signer, asyncio.Lock())
+
+
+def keyless(fund: Fund, world: World) -> str | None:
+    """Why a transaction of this fund could not be signed, or None. Asked before anything is planned to be signed."""
+    try:
+        world.signer_of(fund)
+    except SignerUnavailable as missing:
+        return f"signer: {missing}"
+    return None
 
 
 def obstacle(account: Account, market: Market, gas_limit: int) -> str | None:

@@ -10,8 +10,8 @@ from keeper.ports import Alerts, Books, Chain, Clock, Signer, TreasuryCodec
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`signer_of` gives the key of a fund, or None when this process has none (a dry run). `poll_seconds` is how
-    often the node is asked for a new head or a receipt.
+    """`signer_of` gives the key of a fund, or None when this process has none (a dry run); it raises SignerUnavailable.
+    `poll_seconds` is how often the node is asked for a new head or a receipt.
     """
 
     chain: Chain

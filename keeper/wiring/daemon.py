@@ -3,43 +3,74 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
+
 from keeper import __version__
 from keeper.adapters.alerts.log import LogAlerts
 from keeper.adapters.clock import SystemClock
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.codec import AbiCodec
+from keeper.adapters.storage.books import SqlBooks
 from keeper.app.world import World
 from keeper.core.ledger import Mode
-from keeper.settings import Settings
+from keeper.core.model import Fund
+from keeper.ports import SignerUnavailable
+from keeper.settings import Settings, parse_policy
 from keeper.wiring.funds import register_first_fund, renew_policies
 from keeper.wiring.keys import Keys
-from keeper.wiring.places import Library, check_chain, configuration_errors, open_chain, open_library
+from keeper.wiring.places import Library, check_chain, open_chain, open_library
+
+log = structlog.get_logger()
+
+
+class KeyedBooks(SqlBooks):
+    """The books, which tell the keys of every fund they name: one added while the keeper runs can trade at once."""
+
+    def __init__(self, library: Library, keys: Keys) -> None:
+        super().__init__(library.database, parse_policy=parse_policy)
+        self._keys = keys
+        self._told: set[int] = set()
+
+    async def funds(self) -> list[Fund]:
+        funds = await super().funds()
+        if not self._told.issuperset(fund.id for fund in funds):
+            rows = await self.fund_rows()
+            self._told.update(row["id"] for row in rows)
+            self._keys.learn(rows)
+        return funds
 
 
 @asynccontextmanager
 async def open_world(settings: Settings, *, dry_run: bool) -> AsyncIterator[tuple[World, Library]]:
-    """All that the daemon needs, checked in the order of what costs least: key, database, node, first fund."""
+    """All that the daemon needs: its key, the right node, then its database. What is wrong is found before anything
+    is written: a database is not stamped for a chain that the node is not of."""
     mode = settings.mode(dry_run)
     keys = Keys(settings, mode)
     signer = keys.open_environment()
-    async with open_library(settings, mode) as library:
-        with configuration_errors():
-            await library.database.lock()
-        async with open_chain(settings) as chain:
-            await check_chain(settings, chain)
-            await register_first_fund(settings, library.books, signer)
+    async with open_chain(settings) as chain:
+        await check_chain(settings, chain)
+        async with open_library(settings, mode, alone=True) as library:
+            await register_first_fund(settings, library.books, chain, signer)
             await renew_policies(settings, library.books)
-            for row in await library.books.fund_rows():
-                if row["keystore_file"]:
-                    keys.paths[row["id"]] = (row["keystore_file"], row["password_file"])
-            yield new_world(settings, mode, chain, library, keys), library
+            books = KeyedBooks(library, keys)
+            await _open_keys(books, keys)
+            yield new_world(settings, mode, chain, books, keys), library
 
 
-def new_world(settings: Settings, mode: Mode, chain: EthereumChain, library: Library, keys: Keys) -> World:
+async def _open_keys(books: KeyedBooks, keys: Keys) -> None:
+    """Every fund's key now, not amid a trade: to decrypt one takes a second. A fund without its key holds up nobody."""
+    for fund in await books.funds():
+        try:
+            keys.of(fund)
+        except SignerUnavailable as missing:
+            log.warning("fund cannot trade", fund=fund.name, reason=str(missing))
+
+
+def new_world(settings: Settings, mode: Mode, chain: EthereumChain, books: SqlBooks, keys: Keys) -> World:
     return World(
         chain=chain,
         codec=AbiCodec(),
-        books=library.books,
+        books=books,
         alerts=LogAlerts(),
         clock=SystemClock(),
         signer_of=keys.of,

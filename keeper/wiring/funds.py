@@ -4,15 +4,16 @@ from pathlib import Path
 
 from eth_utils.address import is_hex_address, to_checksum_address
 
+from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.signer import LocalSigner
 from keeper.adapters.storage.books import SqlBooks
 from keeper.core.model import Fund
 from keeper.core.units import Address
 from keeper.settings import ConfigurationError, PolicyFields, Settings, address_or_none
-from keeper.wiring.places import check_chain, configuration_errors, open_chain, open_library
+from keeper.wiring.places import check_chain, check_treasury, configuration_errors, open_chain, open_library
 
 
-async def register_first_fund(settings: Settings, books: SqlBooks, signer: Address) -> None:
+async def register_first_fund(settings: Settings, books: SqlBooks, chain: EthereumChain, signer: Address) -> None:
     """The environment's treasury and key make a fund, once; a new key of the same fund takes its place."""
     if settings.treasury_address is None:
         if not await books.funds():
@@ -21,6 +22,8 @@ async def register_first_fund(settings: Settings, books: SqlBooks, signer: Addre
     treasury, hub = Address(settings.treasury_address), address_or_none(settings.hub_token)
     known = next((fund for fund in await books.funds() if fund.treasury == treasury), None)
     if known is None:
+        candidate = Fund(0, settings.fund_name, treasury, signer, hub, paused=False)
+        await check_treasury("TREASURY_ADDRESS", candidate, chain)
         with configuration_errors():
             await books.add_fund(settings.fund_name, treasury, signer, hub)
     elif (known.signer, known.hub) != (signer, hub):
@@ -46,10 +49,7 @@ async def add_fund(
         signer = LocalSigner.from_keystore(keystore, password_file, settings.chain_id).address
     async with open_chain(settings) as chain:
         await check_chain(settings, chain)
-        candidate = Fund(0, name, address, signer, hub_token, paused=False)
-        seen = await chain.observe(await chain.head(), [candidate])
-        if seen.treasuries[0] is None:
-            raise ConfigurationError([f"treasury: no treasury answers at {address} on chain {settings.chain_id}"])
+        await check_treasury("treasury", Fund(0, name, address, signer, hub_token, paused=False), chain)
     async with open_library(settings, settings.mode()) as library:
         with configuration_errors():
             fund = await library.books.add_fund(name, address, signer, hub_token, str(keystore), str(password_file))

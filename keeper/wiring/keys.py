@@ -1,8 +1,10 @@
 """The keys of this process: opened once, held nowhere else. A dry run has none."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from eth_utils.address import to_checksum_address
 
@@ -46,6 +48,12 @@ class Keys:
         if wanted and address not in (wanted, ZERO_ADDRESS):
             raise ConfigurationError([f"KEEPER_ADDRESS is {wanted}, but the key is that of {address}"])
         return address
+
+    def learn(self, funds: Iterable[Mapping[str, Any]]) -> None:
+        """Where the keystores of these funds are. `funds` are rows of the books; the environment's has none."""
+        for row in funds:
+            if row["keystore_file"]:
+                self.paths[row["id"]] = (row["keystore_file"], row["password_file"])
 
     def of(self, fund: Fund) -> Signer | None:
         """The key that signs for a fund. Raises KeystoreError when it cannot be had."""

@@ -11,6 +11,7 @@ from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import AlreadyRunning, Conflict, WrongDatabase
 from keeper.adapters.storage.reader import SqlReader
 from keeper.core.ledger import Mode
+from keeper.core.model import Fund
 from keeper.settings import ConfigurationError, Settings, address_or_none, parse_policy
 
 
@@ -24,18 +25,23 @@ class Library:
 
 
 @asynccontextmanager
-async def open_library(settings: Settings, mode: Mode, *, read_only: bool = False) -> AsyncIterator[Library]:
+async def open_library(
+    settings: Settings, mode: Mode, *, read_only: bool = False, alone: bool = False
+) -> AsyncIterator[Library]:
     """The database of this chain and mode. Creates, upgrades and stamps one that is new unless `read_only`.
 
+    `alone` keeps out every other process that asks for the same, from before the first change to the end.
     Raises ConfigurationError when it belongs to another chain or mode, or another keeper; BooksUnavailable.
     """
     with configuration_errors():
         database = await Database.open(settings.database(mode), read_only=read_only)
     try:
         with configuration_errors():
-            if read_only:
+            if alone:
+                await database.lock()
+            if read_only or await database.schema_version() is not None:  # what is another's is not even upgraded
                 await database.check_stamp(settings.chain_id, mode)
-            else:
+            if not read_only:
                 await database.upgrade()
                 await database.stamp(settings.chain_id, mode)
         yield Library(database, SqlBooks(database, parse_policy=parse_policy), SqlReader(database))
@@ -60,12 +66,19 @@ async def open_chain(settings: Settings) -> AsyncIterator[EthereumChain]:
 
 
 async def check_chain(settings: Settings, chain: EthereumChain) -> None:
-    """The node is of the configured chain, and there is code at the treasury."""
+    """The node is of the configured chain, and there is code at the treasury. Raises ConfigurationError."""
     if (found := await chain.chain_id()) != settings.chain_id:
         raise ConfigurationError([f"CHAIN_ID is {settings.chain_id}, but the node at RPC_URL is of chain {found}"])
     treasury = address_or_none(settings.treasury_address)
     if treasury and not await chain.code_at(treasury):
         raise ConfigurationError([f"TREASURY_ADDRESS: there is no contract at {treasury} on chain {found}"])
+
+
+async def check_treasury(variable: str, candidate: Fund, chain: EthereumChain) -> None:
+    """A treasury answers for a fund that is not in the books yet. Raises ConfigurationError."""
+    block = await chain.head()
+    if (await chain.observe(block, [candidate])).treasuries[0] is None:
+        raise ConfigurationError([f"{variable}: the contract at {candidate.treasury} does not answer as a treasury"])
 
 
 @contextmanager

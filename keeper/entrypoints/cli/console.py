@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import traceback
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from decimal import Decimal
 from enum import IntEnum
@@ -39,7 +40,18 @@ def perform(work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         code = Exit.FINE
+    except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours, told without secrets
+        _confess(error)
+        code = Exit.UNEXPECTED
     raise typer.Exit(code)
+
+
+def _confess(error: Exception) -> None:
+    """Where it happened, for a report; then the one line."""
+    from keeper.core.redact import redact
+
+    print(redact("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+    complain(redact(f"unexpected: {type(error).__name__}: {error}".splitlines()[0]))
 
 
 def complain(problem: str) -> None:
