@@ -78,7 +78,8 @@ def _headline(fund: Mapping[str, Any]) -> str:
         return f"a transaction is open ({fund['intent']['state']})"
     if decision["action"] in ("blocked", "reverted", "failed"):
         return f"not trading: {decision['reason']}"
-    return "inside its thresholds" if decision["action"] == "held" else decision["action"]
+    words = {"held": "inside its thresholds", "submitted": "rebalanced", "planned": "would rebalance (dry run)"}
+    return words[decision["action"]]
 
 
 def _time(timestamp: int) -> str:

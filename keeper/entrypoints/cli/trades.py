@@ -1,11 +1,15 @@
 """`keeper trades`: the trade log, newest first."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer
 
 from keeper.entrypoints.cli.console import Exit, money, perform, show_json, show_table
+
+Row = Mapping[str, Any]
 
 
 def trades(
@@ -29,32 +33,45 @@ async def _trades(name: str | None, limit: int, as_json: bool) -> Exit:
     if as_json:
         show_json([{key: as_text(value) for key, value in row.items()} for row in rows])
         return Exit.FINE
-    columns = ["time (UTC)", "fund", "block", "sold", "bought", "slippage", "gas", "status", "transaction"]
-    show_table("", columns, [_line(row) for row in rows], right=["block", "sold", "bought", "slippage", "gas"])
+    for transaction in _transactions(rows):
+        _show(transaction)
     if not rows:
         print("no trades yet")
     return Exit.FINE
 
 
-def _line(row: Any) -> list[Any]:
+def _transactions(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Swaps of one plan stand together; the log holds them newest plan first."""
+    for _, swaps in groupby(rows, key=lambda row: row["plan_id"]):
+        yield list(swaps)
+
+
+def _show(swaps: list[Row]) -> None:
     from keeper.core.units import scaled, usd
 
-    sold = row["actual_in"] if row["actual_in"] is not None else row["amount_in"]
-    bought = row["actual_out"] if row["actual_out"] is not None else row["quoted_out"]
-    gas = None if row["gas_cost_usd"] is None else usd(row["gas_cost_usd"])
-    slippage = row["slippage_bps"]
-    return [
-        f"{row['time']:%Y-%m-%d %H:%M:%S}",
-        row["fund"],
-        row["block_number"],
-        f"{_short(scaled(sold, row['decimals_in']))} {row['symbol_in']}",
-        f"{_short(scaled(bought, row['decimals_out']))} {row['symbol_out']}",
-        None if slippage is None else f"{slippage:.2f} bps",
-        # the transaction's gas is shown once, with its first swap
-        f"{money(gas)} USD" if row["position"] == 0 else "",
-        row["status"],
-        row["tx_hash"],
-    ]
+    first = swaps[0]
+    cost = None if first["gas_cost_usd"] is None else usd(first["gas_cost_usd"])
+    gas = "" if first["gas_used"] is None else f", {first['gas_used']:,} gas ({money(cost)} USD)"
+    block = "no block yet" if first["block_number"] is None else f"block {first['block_number']}"
+    print(f"{first['time']:%Y-%m-%d %H:%M:%S} UTC  {first['fund']}  {first['status']} in {block}{gas}")
+    print(first["tx_hash"] or "not signed", *([f"reverted: {why}"] if (why := first["revert_reason"]) else []))
+    lines = []
+    for swap in swaps:
+        sold = swap["amount_in"] if swap["actual_in"] is None else swap["actual_in"]
+        bought = swap["quoted_out"] if swap["actual_out"] is None else swap["actual_out"]
+        slippage = swap["slippage_bps"]
+        lines.append(
+            [
+                f"{_short(scaled(sold, swap['decimals_in']))} {swap['symbol_in']}",
+                f"{_short(scaled(bought, swap['decimals_out']))} {swap['symbol_out']}",
+                f"{_short(scaled(swap['quoted_out'], swap['decimals_out']))}",
+                f"{_short(scaled(swap['min_out'], swap['decimals_out']))}",
+                None if slippage is None else f"{slippage:.2f} bps",
+            ]
+        )
+    columns = ["sold", "bought", "quoted", "at least", "slippage"]
+    show_table("", columns, lines, right=columns)
+    print()
 
 
 def _short(amount: Decimal) -> str:
