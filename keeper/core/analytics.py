@@ -37,4 +37,4 @@ def significant(number: Fraction, digits: int = PRICE_DIGITS) -> Decimal:
     if len(str(abs(scaled))) > digits:
         shift -= 1
         scaled = round(number * Fraction(10) ** shift)
-    return Decimal(scaled).scaleb(-shift)
+    return Decimal((int(scaled < 0), tuple(int(digit) for digit in str(abs(scaled))), -shift))

@@ -27,7 +27,7 @@ def canonical(body: Mapping[str, Any]) -> bytes:
     """The one way to write `body`. Raises NotCanonical for numbers, None, and anything else that is not plain."""
     try:
         return rfc8785.dumps(_plain(body, "body"))
-    except UnicodeEncodeError as error:
+    except (UnicodeEncodeError, rfc8785.CanonicalizationError) as error:
         raise NotCanonical("a text in the body is not Unicode: it holds half of a surrogate pair") from error
 
 
