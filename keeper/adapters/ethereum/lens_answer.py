@@ -1,6 +1,6 @@
 """The Lens's answer read word by word: `ILens.observe` and `ILens.tokens` into our nouns.
 
-eth_abi checks and builds the same in 50 times the time; a test holds the two equal. Offsets and layout are the ABI
+eth_abi takes five times as long, before a noun is built; a test holds the two equal. Offsets and layout are the ABI
 encoding of `ILens`: every struct inside an array is static, so only funds, their assets and their venues are found by
 an offset.
 """
