@@ -1,0 +1,327 @@
+"""A small chain: blocks by simulated time, a pool, nonces, receipts, and treasuries that change when a block says so.
+
+Tests change the world (a deposit arrives, the node falls silent, blocks are reorganised), not the answers to calls.
+"""
+
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from hashlib import sha256
+
+from keeper.core.ledger import Call, Receipt
+from keeper.core.model import Block, FeedAnswer, Fund, Treasury
+from keeper.core.units import ZERO_ADDRESS, Address, Hash32, Timestamp, Wei
+from keeper.ports import Account, ChainUnavailable, Observation, Simulated, SimulatedRevert
+from tests import factories
+from tests.fakes import treasury as contract
+from tests.fakes.clock import FakeClock
+from tests.fakes.moments import Moments, never
+from tests.fakes.signer import Transaction
+
+CHAIN_ID = 31_337
+GENESIS = 100
+BLOCK_SECONDS = 12
+FINALITY = 4
+GAS_USED = 400_000
+BASE_FEE, TIP = Wei(10**10), Wei(10**9)
+
+
+class Sending(Enum):
+    """What happens to one sending of bytes, other than that they arrive and are accepted."""
+
+    REPLY_LOST = "taken, but the reply never comes"
+    REQUEST_LOST = "never arrives, and no reply comes"
+    MISREPORTED = "taken, but the reply is an error"
+    REFUSED = "refused with an error"
+
+
+@dataclass(frozen=True)
+class State:
+    """After a block."""
+
+    treasuries: Mapping[Address, Treasury]
+    nonces: Mapping[Address, int] = field(default_factory=dict)
+    balances: Mapping[Address, int] = field(default_factory=dict)
+
+    def nonce(self, sender: Address) -> int:
+        return self.nonces.get(sender, 0)
+
+    def balance(self, account: Address) -> int:
+        return self.balances.get(account, 10**18)
+
+
+@dataclass(frozen=True)
+class Mined:
+    block: Block
+    state: State
+    transactions: tuple[Transaction, ...] = ()
+    receipts: Mapping[Hash32, Receipt] = field(default_factory=dict)
+
+
+@dataclass
+class FakeChain:
+    """`requests` counts what was asked, by method; `wire` is every byte string that reached the node.
+
+    `down` is why the node does not answer, `silent` holds methods and treasuries about which it never says anything.
+    `congested`: blocks come without transactions. `hides_receipts`: the index lags behind the blocks.
+    """
+
+    clock: FakeClock
+    treasuries: Iterable[Treasury]
+    moments: Moments = field(default_factory=Moments)
+    base_fee: Wei = BASE_FEE
+    tip: Wei = TIP
+    down: str | None = None
+    silent: set[str] = field(default_factory=set)
+    congested: bool = False
+    hides_receipts: bool = False
+    feeds_stopped_at: Timestamp | None = None
+    state_kept_from: int = 0
+    sending: deque[Sending] = field(default_factory=deque)
+    witness: Callable[[bytes], None] | None = None
+    requests: Counter[str] = field(default_factory=Counter)
+    wire: list[bytes] = field(default_factory=list)
+    pool: dict[tuple[Address, int], Transaction] = field(default_factory=dict)
+    blocks: list[Mined] = field(default_factory=list)
+    forks: int = 0
+    _coming: list[Callable[[Treasury], Treasury]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        genesis = factories.block(number=GENESIS, hash=factories.hash32(GENESIS))
+        self.blocks.append(Mined(genesis, State({item.address: item for item in self.treasuries})))
+
+    # ------------------------------------------------------------------------------ what the world does
+
+    def alter(self, address: Address, change: Callable[[Treasury], Treasury]) -> None:
+        """Somebody else changes a treasury, its pools or its feeds, in the next block before any transaction."""
+        self._coming.append(lambda item: change(item) if item.address == address else item)
+
+    def drain(self, account: Address, left: int = 0) -> None:
+        self._set_state(balances={**self.state.balances, account: left})
+
+    def foreign(self, sender: Address) -> Transaction:
+        """Another program with the same key takes its next nonce, and outbids what waits there."""
+        nonce = self.state.nonce(sender)
+        other = Transaction(sender, nonce, 21_000, Wei(10**12), Wei(10**11), CHAIN_ID, None)
+        self.pool[sender, nonce] = other
+        return other
+
+    def forget(self) -> None:
+        """The pool is evicted."""
+        self.pool.clear()
+
+    def mine(self, count: int = 1) -> None:
+        """Blocks ahead of their time."""
+        for _ in range(count):
+            self._mine(self.blocks[-1].block.timestamp + BLOCK_SECONDS)
+
+    def reorganise(self, depth: int, *, included_again: bool = False) -> None:
+        """The newest `depth` blocks are replaced. Their transactions wait in the pool, or are in the last new one."""
+        undone = self.blocks[-depth:]
+        del self.blocks[-depth:]
+        self.forks += 1
+        for mined in undone:
+            for transaction in mined.transactions:
+                self.pool[transaction.sender, transaction.nonce] = transaction
+        for mined in undone:
+            self._mine(mined.block.timestamp, empty=not (included_again and mined is undone[-1]))
+
+    @property
+    def state(self) -> State:
+        return self.blocks[-1].state
+
+    def treasury(self, address: Address) -> Treasury:
+        self._catch_up()
+        return self.state.treasuries[address]
+
+    def mined(self, sender: Address) -> list[Transaction]:
+        """Everything of that sender in the canonical chain."""
+        self._catch_up()
+        return [item for mined in self.blocks for item in mined.transactions if item.sender == sender]
+
+    # ---------------------------------------------------------------------------------------- the port
+
+    async def chain_id(self) -> int:
+        async with self._asked("chain_id"):
+            return CHAIN_ID
+
+    async def code_at(self, address: Address) -> bytes:
+        async with self._asked("code_at"):
+            return b"code" if address in self.state.treasuries else b""
+
+    async def head(self) -> Block:
+        async with self._asked("head"):
+            return self.blocks[-1].block
+
+    async def block(self, number: int) -> Block | None:
+        async with self._asked("block"):
+            return next((mined.block for mined in self.blocks if mined.block.number == number), None)
+
+    async def finalized(self) -> int:
+        async with self._asked("finalized"):
+            return max(GENESIS, self.blocks[-1].block.number - FINALITY)
+
+    async def observe(self, block: Block, funds: Sequence[Fund]) -> Observation:
+        async with self._asked("observe"):
+            mined = self._at(block)
+            return Observation(
+                chain_id=CHAIN_ID,
+                block=block,
+                native=self._fresh(factories.answer(3_000), block.timestamp),
+                wrapped_native=ZERO_ADDRESS,
+                treasuries=tuple(self._seen(mined, fund) for fund in funds),
+            )
+
+    async def rehearse(self, call: Call, signer: Address, at: Block) -> tuple[Simulated | SimulatedRevert, Account]:
+        async with self._asked("rehearse", call.to):
+            state = self._at(at).state
+            try:
+                contract.rebalance(state.treasuries[call.to], call, signer, at.timestamp)
+            except contract.Reverted as revert:
+                return SimulatedRevert(revert.guard, revert.detail), self._account(signer)
+            return Simulated(GAS_USED), self._account(signer)
+
+    async def account(self, signer: Address) -> Account:
+        async with self._asked("account"):
+            return self._account(signer)
+
+    async def send(self, raw: bytes) -> str:
+        async with self._asked("send"):
+            if self.witness is not None:
+                self.witness(raw)
+            fate = self.sending.popleft() if self.sending else None
+            if fate is Sending.REQUEST_LOST:
+                raise ChainUnavailable("the request was lost")
+            self.wire.append(raw)
+            if fate is Sending.REFUSED:
+                return "error: rejected"
+            reply = self._take(Transaction.of(raw))
+            if fate is Sending.REPLY_LOST:
+                raise ChainUnavailable("the reply was lost")
+            return "error: internal error" if fate is Sending.MISREPORTED else reply
+
+    async def receipt(self, tx_hash: Hash32, treasury: Address) -> Receipt | None:
+        async with self._asked("receipt"):
+            if self.hides_receipts:
+                return None
+            return next((mined.receipts[tx_hash] for mined in self.blocks if tx_hash in mined.receipts), None)
+
+    # ----------------------------------------------------------------------------------------- details
+
+    @asynccontextmanager
+    async def _asked(self, method: str, about: str = "") -> AsyncIterator[None]:
+        await self.moments.pass_(f"before {method}")
+        self.requests[method] += 1
+        if self.silent & {method, about}:
+            await never()
+        if self.down is not None:
+            raise ChainUnavailable(self.down)
+        self._catch_up()
+        yield
+        await self.moments.pass_(f"after {method}")
+
+    def _catch_up(self) -> None:
+        while (due := self.blocks[-1].block.timestamp + BLOCK_SECONDS) <= self.clock.timestamp():
+            self._mine(due)
+
+    def _at(self, block: Block) -> Mined:
+        found = next((mined for mined in self.blocks if mined.block.hash == block.hash), None)
+        if found is None:
+            raise ChainUnavailable(f"the node does not know block {block.hash}")
+        if block.number < self.state_kept_from:
+            raise ChainUnavailable(f"the node no longer has the state of block {block.number}")
+        return found
+
+    def _seen(self, mined: Mined, fund: Fund) -> Treasury | None:
+        found = mined.state.treasuries.get(fund.treasury)
+        if found is None:
+            return None
+        assets = tuple(
+            replace(asset, answer=asset.answer and self._fresh(asset.answer, mined.block.timestamp))
+            for asset in found.assets
+        )
+        return replace(found, assets=assets, keeper_balance=Wei(mined.state.balance(fund.signer)))
+
+    def _fresh(self, answer: FeedAnswer, now: int) -> FeedAnswer:
+        """Feeds are updated all the time, until they stop."""
+        newest = now - 30 if self.feeds_stopped_at is None else min(now - 30, self.feeds_stopped_at)
+        return replace(answer, updated_at=Timestamp(newest))
+
+    def _account(self, signer: Address) -> Account:
+        nonce = pending = self.state.nonce(signer)
+        while (signer, pending) in self.pool:
+            pending += 1
+        return Account(nonce, pending, Wei(self.state.balance(signer)), self.tip)
+
+    def _take(self, transaction: Transaction) -> str:
+        place = (transaction.sender, transaction.nonce)
+        if transaction.nonce < self.state.nonce(transaction.sender):
+            return "error: nonce too low"
+        if self.pool.get(place) == transaction:
+            return "error: already known"
+        if place in self.pool:
+            return "error: replacement transaction underpriced"
+        self.pool[place] = transaction
+        return "accepted"
+
+    def _mine(self, timestamp: int, *, empty: bool = False) -> None:
+        parent = self.blocks[-1].block
+        number = parent.number + 1
+        seed = f"{parent.hash} {number} {self.forks}".encode()
+        block = Block(number, Hash32("0x" + sha256(seed).hexdigest()), parent.hash, Timestamp(timestamp), self.base_fee)
+        changes, self._coming = self._coming, []
+        state = self.state
+        for change in changes:
+            state = replace(state, treasuries={at: change(item) for at, item in state.treasuries.items()})
+        chosen: list[Transaction] = []
+        receipts: dict[Hash32, Receipt] = {}
+        while not (empty or self.congested) and (transaction := self._next(state)) is not None:
+            del self.pool[transaction.sender, transaction.nonce]
+            state, receipts[transaction.hash] = _run(transaction, state, block, len(chosen))
+            chosen.append(transaction)
+        self.blocks.append(Mined(block, state, tuple(chosen), receipts))
+
+    def _next(self, state: State) -> Transaction | None:
+        for transaction in self.pool.values():
+            if transaction.nonce == state.nonce(transaction.sender) and transaction.max_fee >= self.base_fee:
+                return transaction
+        return None
+
+    def _set_state(self, **changes: object) -> None:
+        self.blocks[-1] = replace(self.blocks[-1], state=replace(self.state, **changes))  # type: ignore[arg-type]
+
+
+def _run(transaction: Transaction, state: State, block: Block, index: int) -> tuple[State, Receipt]:
+    """Gas is paid and the nonce spent, whether the call goes through or not."""
+    sender = transaction.sender
+    price = min(transaction.max_fee, block.base_fee + transaction.max_tip)
+    after = replace(
+        state,
+        nonces={**state.nonces, sender: transaction.nonce + 1},
+        balances={**state.balances, sender: state.balance(sender) - GAS_USED * price},
+    )
+    receipt = Receipt(
+        tx_hash=transaction.hash,
+        succeeded=True,
+        block_number=block.number,
+        block_hash=block.hash,
+        tx_index=index,
+        gas_used=GAS_USED,
+        effective_gas_price=Wei(price),
+        l1_fee=None,
+        fills=(),
+        event=None,
+        transfers=(),
+    )
+    if (call := transaction.call) is None:
+        return after, receipt
+    try:
+        done = contract.rebalance(state.treasuries[call.to], call, sender, block.timestamp)
+    except contract.Reverted as revert:
+        return after, replace(receipt, succeeded=False, revert_reason=f"{revert.guard}: {revert.detail}")
+    return (
+        replace(after, treasuries={**state.treasuries, call.to: done.treasury}),
+        replace(receipt, fills=done.fills, event=done.event),
+    )
