@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,11 @@ def reversed_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: reversed_keys(item) for key, item in reversed(value.items())}
     return [reversed_keys(item) for item in value] if isinstance(value, list) else value
+
+
+@given(BODIES)
+def test_it_is_what_the_reference_writes(body: dict[str, Any]) -> None:
+    assert canonical(body) == rfc8785.dumps(body)
 
 
 @given(BODIES)
