@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keeper.core.guards import gates
+from keeper.core.guards import figures, gates
 from keeper.core.model import GuardResult, Market, Verdict
 from keeper.core.prices import agree
 from keeper.core.units import scaled
@@ -61,5 +61,4 @@ def clock(market: Market) -> Check:
 
 def _of_guard(guard: GuardResult) -> Check:
     health = Health.FAIL if guard.verdict is Verdict.REFUSE else Health.OK
-    figures = f"{guard.measured} (limit {guard.limit}) {guard.unit}".strip()
-    return Check(guard.name, health, f"{guard.detail}: {figures}" if guard.detail else figures)
+    return Check(guard.name, health, f"{figures(guard)}, {guard.detail}" if guard.detail else figures(guard))

@@ -7,5 +7,6 @@
 from keeper.core.guards.gates import gates
 from keeper.core.guards.moment import check_gas, cooldown, drift_guard
 from keeper.core.guards.plans import check_plan
+from keeper.core.guards.shape import figures
 
-__all__ = ["check_gas", "check_plan", "cooldown", "drift_guard", "gates"]
+__all__ = ["check_gas", "check_plan", "cooldown", "drift_guard", "figures", "gates"]

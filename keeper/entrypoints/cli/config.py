@@ -112,6 +112,6 @@ async def _history(name: str | None, as_json: bool) -> Exit:
     for newer, older in zip(versions, [*versions[1:], {"effective": {}}], strict=True):
         changed = {k: v for k, v in newer["effective"].items() if older["effective"].get(k) != v}
         words = ", ".join(f"{k}={v}" for k, v in changed.items()) if older["effective"] else "first version"
-        rows.append([newer["version"], newer["created_at"], newer["by"], words, newer["why"]])
+        rows.append([newer["version"], f"{newer['created_at']:%Y-%m-%d %H:%M:%S}", newer["by"], words, newer["why"]])
     show_table(f"Policy of {fund.name}", ["version", "time (UTC)", "by", "changed", "why"], rows)
     return Exit.FINE

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -62,17 +63,23 @@ def show_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=_text))
 
 
+PIPE_WIDTH = 200
+"""Columns where there is no terminal: what is piped is searched, and nothing in it should be cut in two."""
+
+
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[str] = ()) -> None:
-    """A table; the columns named in `right` hold numbers."""
+    """A table; the columns named in `right` hold numbers, and the first is never broken."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left", title_style="bold", header_style="dim", box=None)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        whole = column in right or column == columns[0]
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
-    Console().print(table)
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    Console(width=width).print(table)
 
 
 def money(value: Decimal | None) -> str:
@@ -81,6 +88,11 @@ def money(value: Decimal | None) -> str:
 
 def percent(bps: Decimal | None) -> str:
     return "-" if bps is None else f"{bps / 100:.2f} %"
+
+
+def amount(value: Decimal) -> str:
+    """For a table: four decimals, or six significant digits of what is less than 1. JSON has all of them."""
+    return f"{value:.6g}" if value and abs(value) < 1 else f"{value:,.4f}"
 
 
 def _text(value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keeper.entrypoints.cli.console import Exit, money, percent, perform, show_json, show_table
+from keeper.entrypoints.cli.console import Exit, amount, money, percent, perform, show_json, show_table
 
 if TYPE_CHECKING:
     from keeper.core.deliberation import Deliberation
@@ -110,6 +110,7 @@ def describe(market: "Market", thought: "Deliberation", rehearsal: "Rehearsal") 
 
 
 def _show(market: "Market", thought: "Deliberation", answer: dict[str, Any]) -> None:
+    from keeper.core.guards import figures
     from keeper.core.units import scaled
 
     nav = f", NAV {money(Decimal(answer['nav_before_usd']))} USD" if "nav_before_usd" in answer else ""
@@ -120,16 +121,16 @@ def _show(market: "Market", thought: "Deliberation", answer: dict[str, Any]) -> 
             [line["symbol"], *(percent(Decimal(line[key]) * 10_000) for key in weights)] for line in answer["drift"]
         ]
         show_table("Weights", ["asset", "now", "after", "target"], rows, right=["now", "after", "target"])
-    rows = [[g.name, g.verdict, g.measured, g.limit, g.unit, g.detail] for g in thought.guards]
-    show_table("Guards", ["guard", "verdict", "measured", "limit", "unit", ""], rows, right=["measured", "limit"])
+    rows = [[g.name, g.verdict, figures(g), g.detail] for g in thought.guards]
+    show_table("Guards", ["guard", "verdict", "measured (limit)", ""], rows)
     if thought.plan and thought.plan.swaps:
         assets = market.treasury.assets
         swaps = [
             [
                 swap.venue,
-                f"{scaled(swap.amount_in, assets[swap.asset_in].decimals):f} {assets[swap.asset_in].symbol}",
-                f"{scaled(swap.expected_out, assets[swap.asset_out].decimals):f} {assets[swap.asset_out].symbol}",
-                f"{scaled(swap.min_out, assets[swap.asset_out].decimals):f}",
+                f"{amount(scaled(swap.amount_in, assets[swap.asset_in].decimals))} {assets[swap.asset_in].symbol}",
+                f"{amount(scaled(swap.expected_out, assets[swap.asset_out].decimals))} {assets[swap.asset_out].symbol}",
+                amount(scaled(swap.min_out, assets[swap.asset_out].decimals)),
                 percent(swap.impact * 10_000),
             ]
             for swap in thought.plan.swaps

@@ -1,13 +1,12 @@
 """`keeper trades`: the trade log, newest first."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from itertools import groupby
 from typing import Annotated, Any
 
 import typer
 
-from keeper.entrypoints.cli.console import Exit, money, perform, show_json, show_table
+from keeper.entrypoints.cli.console import Exit, amount, money, perform, show_json, show_table
 
 Row = Mapping[str, Any]
 
@@ -62,21 +61,16 @@ def _show(swaps: list[Row]) -> None:
         slippage = swap["slippage_bps"]
         lines.append(
             [
-                f"{_short(scaled(sold, swap['decimals_in']))} {swap['symbol_in']}",
-                f"{_short(scaled(bought, swap['decimals_out']))} {swap['symbol_out']}",
-                f"{_short(scaled(swap['quoted_out'], swap['decimals_out']))}",
-                f"{_short(scaled(swap['min_out'], swap['decimals_out']))}",
+                f"{amount(scaled(sold, swap['decimals_in']))} {swap['symbol_in']}",
+                f"{amount(scaled(bought, swap['decimals_out']))} {swap['symbol_out']}",
+                f"{amount(scaled(swap['quoted_out'], swap['decimals_out']))}",
+                f"{amount(scaled(swap['min_out'], swap['decimals_out']))}",
                 None if slippage is None else f"{slippage:.2f} bps",
             ]
         )
     columns = ["sold", "bought", "quoted", "at least", "slippage"]
     show_table("", columns, lines, right=columns)
     print()
-
-
-def _short(amount: Decimal) -> str:
-    """Six significant digits, for a table; --json has them all."""
-    return f"{amount:.6g}" if amount and abs(amount) < 1 else f"{amount:,.4f}"
 
 
 def as_text(value: Any) -> Any:
