@@ -54,7 +54,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """The call went through at that block; `gas` is the node's estimate of gas used."""
+    """The call went through at that block; `gas` is what its transaction is charged before refunds."""
 
     gas: int
 

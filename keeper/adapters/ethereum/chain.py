@@ -10,6 +10,7 @@ from keeper.adapters.ethereum import reverts, wire
 from keeper.adapters.ethereum.lens import Lens
 from keeper.adapters.ethereum.provider import RpcError
 from keeper.adapters.ethereum.receipts import read_receipt
+from keeper.adapters.ethereum.rehearsal import rehearsal
 from keeper.adapters.ethereum.rpc import Request, Rpc
 from keeper.core.ledger import Call, Receipt
 from keeper.core.model import Block, Fund
@@ -96,16 +97,9 @@ class EthereumChain:
 
     async def rehearse(self, call: Call, signer: Address, at: Block) -> tuple[Simulated | SimulatedRevert, Account]:
         """Run `call` as the signer on top of block `at`, and look at the signer. One request."""
-        transaction = {"from": signer, "to": call.to, "data": wire.hexed(call.data)}
-        pinned = wire.at_hash(at.hash)
-        called, estimated, *account = await self._rpc.try_batch(
-            [
-                Request("eth_call", [transaction, pinned], wire.data),
-                Request("eth_estimateGas", [transaction, pinned], wire.quantity),
-                *_account_requests(signer),
-            ]
-        )
-        return self._simulation(called, estimated), await self._account(account)
+        gas, *account = await self._rpc.try_batch([rehearsal(call, signer, at), *_account_requests(signer)])
+        revert = reverts.revert_of(gas) if isinstance(gas, RpcError) else None
+        return revert or Simulated(gas=self._rpc.require(gas)), await self._account(account)
 
     async def send(self, raw: bytes) -> str:
         """Hand the bytes over, once. The node's reply in short: whatever it says, the bytes may be out.
@@ -120,15 +114,6 @@ class EthereumChain:
         return "accepted"
 
     # ---------------------------------------------------------------------------------------------- details
-
-    def _simulation(self, called: bytes | RpcError, estimated: int | RpcError) -> Simulated | SimulatedRevert:
-        """Both must go through: an estimate can fail on its own, when gas is what is missing."""
-        for item in (called, estimated):
-            revert = reverts.revert_of(item) if isinstance(item, RpcError) else None
-            if revert is not None:
-                return revert
-        self._rpc.require(called)
-        return Simulated(gas=self._rpc.require(estimated))
 
     async def _account(self, answers: Sequence[Any]) -> Account:
         """From the answers to `_account_requests`. Only the tip has a substitute where a node lacks the method."""

@@ -7,10 +7,11 @@ import pytest
 from eth_utils.crypto import keccak
 
 from keeper.adapters.ethereum.chain import EthereumChain
+from keeper.adapters.ethereum.rehearsal import needed_gas
 from keeper.core.ledger import Call
 from keeper.core.model import Block
 from keeper.core.units import Address, Hash32, Timestamp, Wei
-from keeper.ports import Account, ChainUnavailable, SimulatedRevert
+from keeper.ports import Account, ChainUnavailable, Simulated
 from scripts.localchain import accounts
 from tests.adapters.ethereum.fake_node import Refusal, answering, fake_node
 
@@ -38,8 +39,7 @@ RECEIPT = {
     "logs": [],
 }
 SIGNER_FACTS = {
-    "eth_call": "0x",
-    "eth_estimateGas": "0x5208",
+    "eth_call": "0x" + "00" * 31 + "09",
     "eth_getTransactionCount": lambda _, at: "0x3" if at == "latest" else "0x4",
     "eth_getBalance": "0x64",
     "eth_maxPriorityFeePerGas": "0x2",
@@ -144,12 +144,18 @@ async def test_any_fact_that_a_node_does_not_give_is_an_outage(method: str) -> N
             await ask(SIGNER_FACTS | {method: trouble}, lambda chain: chain.rehearse(CALL, TREASURY, BLOCK))
 
 
-async def test_an_estimate_that_reverts_alone_is_a_revert() -> None:
-    refused = Refusal(-32000, "gas required exceeds allowance (30000000)")
+async def test_a_rehearsal_counts_what_a_transaction_pays_beside_its_execution() -> None:
     simulated, _ = await ask(
-        SIGNER_FACTS | {"eth_estimateGas": refused}, lambda chain: chain.rehearse(CALL, TREASURY, BLOCK)
+        SIGNER_FACTS | {"eth_call": "0x" + f"{100_000:064x}"}, lambda chain: chain.rehearse(CALL, TREASURY, BLOCK)
     )
-    assert simulated == SimulatedRevert("Reverted", "gas required exceeds allowance (30000000)")
+    assert simulated == Simulated(gas=21_000 + 16 + 100_000)
+    assert needed_gas(b"\0\1", 9) == 21_000 + 10 + 40
+    assert needed_gas(b"\0\1", 1_000) == 21_000 + 4 + 16 + 1_000
+
+
+async def test_a_rehearsal_without_state_overrides_is_an_outage() -> None:
+    with pytest.raises(ChainUnavailable, match="eth_call: answered 0 bytes where a gas amount belongs"):
+        await ask(SIGNER_FACTS | {"eth_call": "0x"}, lambda chain: chain.rehearse(CALL, TREASURY, BLOCK))
 
 
 async def test_the_answer_to_sending_is_checked_against_the_bytes() -> None:
