@@ -1,11 +1,13 @@
 """One local chain for all end-to-end tests of a worker; each test gets it as it was at the start."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.config import default_config
+from tests.e2e.keepers import Keeper
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +25,11 @@ def chain(shared_chain: LocalChain) -> Iterator[LocalChain]:
     yield shared_chain
     shared_chain.node.automine()
     shared_chain.node.revert(snapshot)
+
+
+@pytest.fixture
+def keeper(chain: LocalChain, tmp_path: Path) -> Iterator[Keeper]:
+    """A keeper of the chain's treasury, not started. Whatever a test does with it, no secret may be found after."""
+    it = Keeper.of(chain, tmp_path / "keeper")
+    yield it
+    assert it.leaks() == []

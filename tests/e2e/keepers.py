@@ -1,0 +1,209 @@
+"""An operator's keeper in a test: a folder, variables, and the real `keeper` command run with them."""
+
+import contextlib
+import io
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest import mock
+
+import pytest
+import structlog
+
+from keeper.entrypoints.cli.main import main
+from scripts.localchain import accounts
+from scripts.localchain.books import Books
+from scripts.localchain.chain import LocalChain
+from scripts.localchain.lockstep import Lockstep
+from scripts.localchain.process import Child
+
+COMMAND = Path(sys.executable).with_name("keeper")
+RPC_KEY = "rpc-key-0f9d2c7be14a"
+"""Goes into every RPC_URL, as providers have it; Anvil does not mind. It must never be seen again."""
+PATIENCE_SECONDS = 40.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def errors(self) -> list[str]:
+        """Its error lines, without the word."""
+        return [line.removeprefix("error: ") for line in self.stderr.splitlines() if line.startswith("error: ")]
+
+    @property
+    def json(self) -> Any:
+        assert self.code in (0, 3), self.stderr
+        return json.loads(self.stdout)
+
+
+@dataclass
+class Keeper:
+    """One keeper: everything it writes is in `folder`, its key and password in `folder`/secrets."""
+
+    folder: Path
+    environment: dict[str, str]
+    spawned: list[Child] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, chain: LocalChain, folder: Path, **variables: str) -> "Keeper":
+        """A keeper of the chain's first treasury that trades at 5 % of drift. `variables` win."""
+        secrets = folder / "secrets"
+        secrets.mkdir(parents=True)
+        environment = {
+            **chain.keeper_environment(secrets),
+            "RPC_URL": with_key(chain.url),
+            "DATABASE_URL": f"sqlite:///{folder / 'keeper.db'}",
+            "DRIFT_THRESHOLD": "0.05",
+            "INTERVAL_MINUTES": "60",
+            "MAX_TRADE_SIZE_USD": "200000",
+            "MAX_HEAD_AGE_SECONDS": "0",  # chain time is ahead of the wall clock's here
+            "HEAD_POLL_SECONDS": "0.05",
+        }
+        return cls(folder, environment | variables)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "keeper.db"
+
+    @property
+    def books(self) -> Books:
+        return Books(self.database)
+
+    def command(self, *arguments: str, timeout: float = 60, **variables: str) -> Done:
+        """Run the installed command to its end. `variables` are for this run; an empty one is taken away."""
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            env=self._environment(variables),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+        return self._noted(done.returncode, done.stdout, done.stderr)
+
+    def __call__(self, *arguments: str, **variables: str) -> Done:
+        """The same inside this process, which saves the start's seconds. What it does not catch fails the test."""
+        with (
+            mock.patch.dict(os.environ, self._environment(variables), clear=True),
+            mock.patch.object(sys, "argv", ["keeper", *arguments]),
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(io.StringIO()) as stdout,
+            contextlib.redirect_stderr(io.StringIO()) as stderr,
+            pytest.raises(SystemExit) as end,
+        ):
+            main()
+        structlog.reset_defaults()
+        assert isinstance(end.value.code, int)
+        return self._noted(end.value.code, stdout.getvalue(), stderr.getvalue())
+
+    def _noted(self, code: int, stdout: str, stderr: str) -> Done:
+        with (self.folder / "commands.log").open("a") as log:  # for `leaks`
+            log.write(stdout + stderr)
+        assert "Traceback" not in stdout + stderr, stdout + stderr
+        return Done(code, stdout, stderr)
+
+    @contextlib.contextmanager
+    def running(self, *arguments: str, **variables: str) -> Iterator[Child]:
+        """`keeper run` in the background, ended by SIGTERM with the context unless it ended before."""
+        child = Child.spawn(
+            [COMMAND, "run", *arguments],
+            log=self.folder / "keeper.log",
+            env=self._environment(variables),
+            cwd=self.folder,
+        )
+        self.spawned.append(child)
+        try:
+            yield child
+        finally:
+            child.stop()
+
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Nothing of the surrounding environment that could steer it, as `.env` of the project could."""
+        system = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        merged = {**system, "COLUMNS": "240", **self.environment, **variables}
+        return {name: value for name, value in merged.items() if value}
+
+    # ---- what it wrote
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Of its database, read from outside. Integers beyond 64 bits are text there."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(query, parameters)]
+
+    def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table; nothing when there is no database."""
+        if not self.database.exists():
+            return {}
+        tables = [row["name"] for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {table: self.rows(f'SELECT * FROM "{table}"') for table in tables}
+
+    def said(self) -> str:
+        """The log of its daemons."""
+        log = self.folder / "keeper.log"
+        return log.read_text(errors="replace") if log.exists() else ""
+
+    def until(self, poll: Callable[[], T | None], what: str, tick: Callable[[], object] = lambda: None) -> T:
+        """The first answer of `poll` that is neither None nor False nor empty."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (answer := poll()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {PATIENCE_SECONDS:.0f} s: {what}\n{self.said()[-3000:]}")
+            tick()
+            time.sleep(0.03)
+        return answer
+
+    def query_until(self, query: str, *, tick: Callable[[], object] = lambda: None) -> dict[str, Any]:
+        """The first row that a query gives, once it gives one."""
+
+        def poll() -> list[dict[str, Any]]:
+            try:
+                return self.rows(query)
+            except sqlite3.OperationalError:  # no file or no tables yet
+                return []
+
+        return self.until(poll, query, tick)[0]
+
+    def lockstep(self, chain: LocalChain, child: Child) -> Lockstep:
+        seen = self.books.cycles_since(0)
+        return Lockstep(chain, child, self.books, chain.node.mine, seen[-1].seq if seen else 0)
+
+    # ---- what it must not have written
+
+    def leaks(self) -> list[str]:
+        """Files outside `secrets` in which a secret stands, with its name."""
+        password = (self.folder / "secrets" / "keeper-password").read_text()
+        key = accounts.keeper_key().key.hex().removeprefix("0x")
+        secrets = {"RPC key": RPC_KEY, "password": password, "private key": key}
+        return [
+            f"{name} in {path.relative_to(self.folder)}"
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file() and "secrets" not in path.relative_to(self.folder).parts
+            for name, secret in secrets.items()
+            if secret.lower().encode() in path.read_bytes().lower()
+        ]
+
+
+def with_key(url: str) -> str:
+    """An endpoint as providers give it: with a secret."""
+    return f"{url}/?apikey={RPC_KEY}"
+
+
+def nonce(chain: LocalChain, account: str = accounts.KEEPER) -> int:
+    """Transactions of the account, those that wait in the pool included."""
+    return int(chain.node.rpc.call("eth_getTransactionCount", account, "pending"), 16)
