@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Insert
 
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.tables import asset, fund_asset_allocation
-from keeper.adapters.storage.types import UINT256_MAX
+from keeper.adapters.storage.types import fitting_uint
 from keeper.core.ledger import AssetLine
 from keeper.core.units import E18
 
@@ -38,7 +38,7 @@ def allocate(
             "units": _units(x.amount, share_supply),
             "amount": x.amount,
             "px": x.px,
-            "value": x.value,
+            "value": fitting_uint(x.value),
             "block_number": block,
             "updated_at": at,
         }
@@ -49,11 +49,10 @@ def allocate(
 
 
 def _units(amount: int | None, share_supply: int | None) -> int | None:
-    """Base units in 10^18 shares; None also for more than uint256 holds, as a token that lies may claim."""
+    """Base units in 10^18 shares, rounded down."""
     if amount is None or not share_supply:
         return None
-    units = amount * E18 // share_supply
-    return units if units <= UINT256_MAX else None
+    return fitting_uint(amount * E18 // share_supply)
 
 
 @per_dialect

@@ -12,6 +12,7 @@ from keeper.adapters.storage.intents import plan_intent
 from keeper.adapters.storage.journal import append
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.tables import decision, price_update, scheduler_job, transaction_intent
+from keeper.adapters.storage.types import fitting_int, fitting_uint
 from keeper.core.ledger import AssetLine, CycleRecord
 from keeper.core.model import GuardResult
 
@@ -55,7 +56,7 @@ def _decision_row(seq: int, at: datetime, cycle: CycleRecord) -> dict[str, Any]:
         "block_number": cycle.block_number,
         "block_hash": cycle.block_hash,
         "block_timestamp": cycle.block_timestamp,
-        "nav": cycle.nav,
+        "nav": fitting_uint(cycle.nav),
         "share_supply": cycle.share_supply,
         "tracking_error_bps": cycle.tracking_error_bps,
         "max_drift_bps": cycle.max_drift_bps,
@@ -97,7 +98,7 @@ def _vote_rows(seq: int, cycle: CycleRecord) -> list[dict[str, Any]]:
             "decision_seq": seq,
             "token": token_of[vote.asset],
             "source": vote.source.value,
-            "px": vote.px,
+            "px": fitting_int(vote.px),
             "updated_at": vote.updated_at,
             "used": vote.used,
             "reason": vote.reason,

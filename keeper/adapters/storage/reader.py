@@ -20,6 +20,7 @@ from keeper.adapters.storage.tables import (
     transaction_attempt,
     transaction_intent,
 )
+from keeper.core.units import Hash32
 
 _PAGE = 500
 
@@ -45,6 +46,7 @@ _SWAPS = (
 
 _SWAP, _INTENT, _ATTEMPT = rebalance_transaction.c, transaction_intent.c, transaction_attempt.c
 
+# look-ups are outer joins throughout: what they find is always there, and no planner then starts from their side
 _TRADES = (
     select(
         _INTENT.created_at.label("time"),
@@ -82,20 +84,23 @@ _TRADES = (
         _ATTEMPT.gas_cost_usd,
         _ATTEMPT.revert_reason,
     )
-    .join(transaction_intent, _INTENT.id == _SWAP.intent_id)
-    .join(index_fund, index_fund.c.id == _SWAP.fund_id)
-    .join(_TOKEN_IN, _TOKEN_IN.c.token == _SWAP.token_in)
-    .join(_TOKEN_OUT, _TOKEN_OUT.c.token == _SWAP.token_out)
+    .join(transaction_intent, _INTENT.id == _SWAP.intent_id, isouter=True)
+    .join(index_fund, index_fund.c.id == _SWAP.fund_id, isouter=True)
+    .join(_TOKEN_IN, _TOKEN_IN.c.token == _SWAP.token_in, isouter=True)
+    .join(_TOKEN_OUT, _TOKEN_OUT.c.token == _SWAP.token_out, isouter=True)
     .join(transaction_attempt, _ATTEMPT.id == _SHOWN_ATTEMPT, isouter=True)
 )
 
 _DECISIONS = (
     select(decision, index_fund.c.name.label("fund"), journal.c.content, journal.c.link)
-    .join(index_fund, index_fund.c.id == decision.c.fund_id)
-    .join(journal, journal.c.seq == decision.c.seq)
+    .join(index_fund, index_fund.c.id == decision.c.fund_id, isouter=True)
+    .join(journal, journal.c.seq == decision.c.seq, isouter=True)
 )
 
-_NEWEST = select(func.max(decision.c.seq)).group_by(decision.c.fund_id)
+# one look into the index per fund; a GROUP BY would read the index from end to end
+_EACH = index_fund.alias("each")
+_LAST = select(func.max(decision.c.seq)).where(decision.c.fund_id == _EACH.c.id).correlate(_EACH)
+_NEWEST = select(_LAST.scalar_subquery()).select_from(_EACH)
 
 _ALLOCATIONS = (
     select(fund_asset_allocation, asset.c.symbol, asset.c.decimals)
@@ -132,6 +137,11 @@ class SqlReader:
     async def status(self) -> list[Mapping[str, Any]]:
         """Per fund: itself, its `job`, last `decision`, `allocations`, open `intent` and open `alerts`."""
         return await self._db.read(_status)
+
+    async def record(self, content: Hash32) -> Mapping[str, Any] | None:
+        """The journal's record of that content hash, such as the `decision` of an event on the chain."""
+        found = await self._db.read(_rows, select(journal).where(journal.c.content == content).limit(1))
+        return found[0] if found else None
 
     async def journal(self, after: int = 0) -> AsyncIterator[Mapping[str, Any]]:
         """Every record that follows seq `after`, in order; read in pages, since what is there never changes."""

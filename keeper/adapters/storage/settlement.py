@@ -23,6 +23,7 @@ from keeper.adapters.storage.tables import (
     transaction_attempt,
     transaction_intent,
 )
+from keeper.adapters.storage.types import fitting_uint
 from keeper.core.ledger import AssetLine, IntentState, Receipt, Settlement, SwapFill
 from keeper.core.units import in_bps
 
@@ -158,7 +159,7 @@ def _note_rebalance(db: Connection, at: datetime, intent_id: int, settlement: Se
         update(rebalance).where(rebalance.c.intent_id == intent_id),
         {
             "status": "completed" if settlement.receipt.succeeded else "failed",
-            "nav_after": settlement.nav_after,
+            "nav_after": fitting_uint(settlement.nav_after),
             "tracking_error_bps_after": settlement.tracking_error_bps_after,
             "turnover": event.turnover if event else None,
             "loss": event.loss if event else None,
@@ -179,7 +180,7 @@ def _note_holdings(db: Connection, intent_id: int, lines: Sequence[AssetLine]) -
             "target_bps": line.target,
             "amount_after": line.amount,
             "px_after": line.px,
-            "value_after": line.value,
+            "value_after": fitting_uint(line.value),
             "weight_bps_after": line.weight_bps,
             "drift_relative_bps_after": line.drift_relative_bps,
             "drift_absolute_bps_after": line.drift_absolute_bps,

@@ -65,6 +65,19 @@ class Int256(_Int256):
     high = INT256_MAX
 
 
+def fitting_uint(value: int | None) -> int | None:
+    """`value`, or None when no uint256 holds it: a token that lies about its balance may be worth any number.
+
+    The journal's record keeps the digits; that a row cannot must not keep the cycle from being recorded.
+    """
+    return value if value is not None and value <= UINT256_MAX else None
+
+
+def fitting_int(value: int | None) -> int | None:
+    """Likewise for int256, which the price of a broken feed may leave."""
+    return value if value is not None and INT256_MIN <= value <= INT256_MAX else None
+
+
 class UtcTime(TypeDecorator[datetime]):
     """An instant. Aware in, aware (UTC) out; RFC 3339 text on SQLite, so that a person reads the zone there too."""
 
@@ -86,6 +99,21 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
+
+
+class Words(TypeDecorator[str]):
+    """Text that comes from outside: a symbol, a node's reply, a revert's reason.
+
+    PostgreSQL takes no NUL and neither database half a surrogate pair; both become visible stand-ins.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode("utf-8")
 
 
 class DecimalText(TypeDecorator[Decimal]):

@@ -59,7 +59,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGQUIT)  # "immediate": nothing here needs to be written to disk any more
+            self._process.send_signal(signal.SIGINT)  # "fast": ends sessions
             try:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:

@@ -12,9 +12,11 @@ from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.reader import SqlReader
 from keeper.adapters.storage.tables import fund_asset_allocation, price_update
+from keeper.adapters.storage.types import UINT256_MAX
+from keeper.core.journal import GENESIS
 from keeper.core.ledger import Action, Alert, AlertKind, IntentState, Job
-from keeper.core.model import Fund
-from keeper.core.units import E18
+from keeper.core.model import Fund, PriceSource, PriceVote
+from keeper.core.units import E18, Px, UsdE18
 from tests.adapters.storage import scenes
 from tests.factories import address
 
@@ -49,6 +51,10 @@ async def test_idle_cycle_leaves_its_decision(books: SqlBooks, reader: SqlReader
     assert row["drift"][2]["relative_bps"] == "204.0608"
     head = await books.chain_head()
     assert row["link"] == head
+    found = await reader.record(row["content"])
+    assert found
+    assert (found["seq"], found["link"]) == (row["seq"], head)
+    assert await reader.record(GENESIS) is None
 
 
 async def test_every_vote_is_kept_with_its_verdict(books: SqlBooks, database: Database, fund: Fund) -> None:
@@ -74,11 +80,20 @@ async def test_allocations_follow_the_newest_block(books: SqlBooks, database: Da
     assert sorted(row["amount"] for row in await rows(database, fund_asset_allocation))[0] == 1
 
 
-async def test_units_beyond_uint256_are_left_out(books: SqlBooks, database: Database, fund: Fund) -> None:
-    """A token may claim any balance: that must not keep the cycle from being recorded."""
-    await books.commit_cycle(scenes.cycle(fund.id, share_supply=1))
-    held = {row["token"]: row["units"] for row in await rows(database, fund_asset_allocation)}
-    assert held == {scenes.WETH: 5 * 10**36, scenes.USDT: 7_000_001 * 10**18, scenes.USDC: None}
+async def test_what_no_uint256_holds_is_left_out(books: SqlBooks, database: Database, fund: Fund) -> None:
+    """A token may claim any balance, a feed any price: that must not keep the cycle from being recorded."""
+    liar = scenes.line(0, scenes.WETH, "W\0ETH\ud800", 18, UINT256_MAX, value=UsdE18(UINT256_MAX * 2))
+    vote = PriceVote(0, PriceSource.FEED, Px(-(2**300)), None, used=False, reason="negative")
+    nav = UsdE18(UINT256_MAX * 3)
+    await books.commit_cycle(scenes.trading(fund.id, assets=(liar, *scenes.lines()[1:]), votes=(vote,), nav=nav))
+    held = {row["token"]: row for row in await rows(database, fund_asset_allocation)}
+    assert (held[scenes.WETH]["amount"], held[scenes.WETH]["value"]) == (UINT256_MAX, None)
+    assert held[scenes.USDT]["units"] == 7_000_001 * E18 // scenes.SUPPLY
+    await books.commit_cycle(scenes.cycle(fund.id, block=101, assets=(liar,), votes=(), share_supply=1))
+    held = {row["token"]: row for row in await rows(database, fund_asset_allocation)}
+    assert (held[scenes.WETH]["block_number"], held[scenes.WETH]["units"]) == (101, None)
+    assert [row["px"] for row in await rows(database, price_update)] == [None]
+    assert (await books.symbols())[scenes.WETH] == "W␀ETH?"
 
 
 async def test_cycle_without_observation(books: SqlBooks, reader: SqlReader, fund: Fund) -> None:

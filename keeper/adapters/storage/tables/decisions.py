@@ -16,14 +16,14 @@ from sqlalchemy import (
 )
 
 from keeper.adapters.storage.tables.base import metadata
-from keeper.adapters.storage.types import DecimalText, Int256, RowId, Uint256, UtcTime
+from keeper.adapters.storage.types import DecimalText, Int256, RowId, Uint256, UtcTime, Words
 
 journal = Table(
     "journal",
     metadata,
     Column("seq", RowId, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
-    Column("fund_id", ForeignKey("index_fund.id"), index=True),
+    Column("fund_id", ForeignKey("index_fund.id")),
     Column("body", Text, nullable=False),  # canonical JSON, byte for byte what was hashed
     Column("content", Text, nullable=False, index=True),
     Column("previous", Text, nullable=False),
@@ -49,7 +49,7 @@ decision = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime, nullable=False),
     Column("action", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("policy_version", Integer),
     Column("block_number", BigInteger),
     Column("block_hash", Text),
@@ -74,6 +74,5 @@ price_update = Table(
     Column("px", Int256),  # a refused vote may be negative
     Column("updated_at", BigInteger),  # chain time, by the source
     Column("used", Boolean, nullable=False),
-    Column("reason", Text, nullable=False),
-    Index("ix_price_update_token_id", "token", "id"),
+    Column("reason", Words, nullable=False),
 )

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from keeper.adapters.storage.tables.base import metadata
-from keeper.adapters.storage.types import DecimalText, RowId, Uint256, UtcTime
+from keeper.adapters.storage.types import DecimalText, RowId, Uint256, UtcTime, Words
 
 database_stamp = Table(
     "database_stamp",
@@ -60,7 +60,7 @@ asset = Table(
     "asset",
     metadata,
     Column("token", Text, primary_key=True),
-    Column("symbol", Text, nullable=False),
+    Column("symbol", Words, nullable=False),
     Column("decimals", SmallInteger, nullable=False),
     Column("code_hash", Text),  # as first seen; never overwritten
     Column("created_at", UtcTime, nullable=False),
@@ -89,7 +89,7 @@ scheduler_job = Table(
     Column("last_run", BigInteger),  # chain time
     Column("next_due", BigInteger),  # chain time
     Column("last_action", Text),
-    Column("last_reason", Text),
+    Column("last_reason", Words),
     Column("finished_at", UtcTime),
 )
 
@@ -99,7 +99,7 @@ alert = Table(
     Column("id", RowId, primary_key=True),
     Column("fund_id", ForeignKey("index_fund.id"), nullable=False),
     Column("kind", Text, nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Words, nullable=False),
     Column("count", Integer, nullable=False),
     Column("raised_at", UtcTime, nullable=False),
     Column("last_seen_at", UtcTime, nullable=False),

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from keeper.adapters.storage.tables.base import metadata
-from keeper.adapters.storage.types import DecimalText, RowId, Uint256, UtcTime
+from keeper.adapters.storage.types import DecimalText, RowId, Uint256, UtcTime, Words
 
 OPEN_INTENT = "state IN ('planned', 'signed', 'sent', 'mined_ok', 'mined_reverted', 'nonce_stolen')"
 """Every state before FINAL_*, ABANDONED and CANCELLED. One text for index and queries, or no planner matches them."""
@@ -42,7 +42,6 @@ transaction_intent = Table(
     Column("updated_at", UtcTime, nullable=False),
     UniqueConstraint("chain_id", "signer", "nonce"),
     CheckConstraint("nonce IS NOT NULL OR state IN ('planned', 'abandoned')", name="signed_has_nonce"),
-    Index("ix_transaction_intent_fund_id_id", "fund_id", "id"),
 )
 Index(
     "uq_transaction_intent_open",
@@ -64,7 +63,7 @@ transaction_attempt = Table(
     Column("max_tip", Uint256, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("sent_at", UtcTime),  # the first time
-    Column("reply", Text),  # the newest; all of them are in transaction_reply
+    Column("reply", Words),  # the newest; all of them are in transaction_reply
     Column("block_number", BigInteger),
     Column("block_hash", Text),
     Column("tx_index", Integer),
@@ -73,7 +72,7 @@ transaction_attempt = Table(
     Column("l1_fee", Uint256),
     Column("gas_cost_wei", Uint256),
     Column("gas_cost_usd", Uint256),
-    Column("revert_reason", Text),
+    Column("revert_reason", Words),
 )
 
 transaction_reply = Table(
@@ -82,14 +81,14 @@ transaction_reply = Table(
     Column("id", RowId, primary_key=True),
     Column("attempt_id", ForeignKey("transaction_attempt.id"), nullable=False, index=True),
     Column("sent_at", UtcTime, nullable=False),
-    Column("reply", Text, nullable=False),
+    Column("reply", Words, nullable=False),
 )
 
 rebalance = Table(
     "rebalance",
     metadata,
     Column("intent_id", ForeignKey("transaction_intent.id"), primary_key=True, autoincrement=False),
-    Column("fund_id", ForeignKey("index_fund.id"), nullable=False, index=True),
+    Column("fund_id", ForeignKey("index_fund.id"), nullable=False),
     Column("status", Text, nullable=False),
     Column("nav_before", Uint256),
     Column("nav_after", Uint256),
@@ -148,9 +147,9 @@ rebalance_transaction = Table(
     Column("actual_out", Uint256),
     Column("price_executed", DecimalText),  # hub per whole token traded; for a cross trade, out per in
     Column("slippage_bps", DecimalText),  # against the quote; positive is worse than quoted
-    Column("tx_hash", Text, index=True),
+    Column("tx_hash", Text),
     UniqueConstraint("intent_id", "position"),
     CheckConstraint("side IN ('buy', 'sell')", name="side"),
     CheckConstraint("status IN ('pending', 'completed', 'failed')", name="status"),
-    Index("ix_rebalance_transaction_fund_id_id", "fund_id", "id"),
+    Index("ix_rebalance_transaction_fund_id_intent_id", "fund_id", "intent_id"),
 )

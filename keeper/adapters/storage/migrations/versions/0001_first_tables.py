@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from keeper.adapters.storage.types import DecimalText, Int256, RowId, Uint256, UtcTime
+from keeper.adapters.storage.types import DecimalText, Int256, RowId, Uint256, UtcTime, Words
 
 revision = "0001"
 down_revision = None
@@ -51,7 +51,7 @@ def _tables() -> None:
     op.create_table(
         "asset",
         sa.Column("token", sa.Text(), nullable=False),
-        sa.Column("symbol", sa.Text(), nullable=False),
+        sa.Column("symbol", Words(), nullable=False),
         sa.Column("decimals", sa.SmallInteger(), nullable=False),
         sa.Column("code_hash", sa.Text(), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
@@ -95,7 +95,7 @@ def _tables() -> None:
         sa.Column("id", RowId, nullable=False),
         sa.Column("fund_id", RowId, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("message", Words(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("raised_at", UtcTime(), nullable=False),
         sa.Column("last_seen_at", UtcTime(), nullable=False),
@@ -142,7 +142,6 @@ def _tables() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_journal"),
     )
     op.create_index("ix_journal_content", "journal", ["content"], unique=False)
-    op.create_index("ix_journal_fund_id", "journal", ["fund_id"], unique=False)
     op.create_table(
         "policy_version",
         sa.Column("fund_id", RowId, nullable=False),
@@ -162,7 +161,7 @@ def _tables() -> None:
         sa.Column("last_run", sa.BigInteger(), nullable=True),
         sa.Column("next_due", sa.BigInteger(), nullable=True),
         sa.Column("last_action", sa.Text(), nullable=True),
-        sa.Column("last_reason", sa.Text(), nullable=True),
+        sa.Column("last_reason", Words(), nullable=True),
         sa.Column("finished_at", UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(["fund_id"], ["index_fund.id"], name="fk_scheduler_job_fund_id"),
         sa.PrimaryKeyConstraint("fund_id", name="pk_scheduler_job"),
@@ -175,7 +174,7 @@ def _tables() -> None:
         sa.Column("started_at", UtcTime(), nullable=False),
         sa.Column("finished_at", UtcTime(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", Words(), nullable=False),
         sa.Column("policy_version", sa.Integer(), nullable=True),
         sa.Column("block_number", sa.BigInteger(), nullable=True),
         sa.Column("block_hash", sa.Text(), nullable=True),
@@ -206,13 +205,12 @@ def _tables() -> None:
         sa.Column("px", Int256(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=True),
         sa.Column("used", sa.Boolean(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", Words(), nullable=False),
         sa.ForeignKeyConstraint(["decision_seq"], ["decision.seq"], name="fk_price_update_decision_seq"),
         sa.ForeignKeyConstraint(["token"], ["asset.token"], name="fk_price_update_token"),
         sa.PrimaryKeyConstraint("id", name="pk_price_update"),
     )
     op.create_index("ix_price_update_decision_seq", "price_update", ["decision_seq"], unique=False)
-    op.create_index("ix_price_update_token_id", "price_update", ["token", "id"], unique=False)
     op.create_table(
         "transaction_intent",
         sa.Column("id", RowId, nullable=False),
@@ -240,7 +238,6 @@ def _tables() -> None:
         sa.UniqueConstraint("decision_seq", name="uq_transaction_intent_decision_seq"),
         sa.UniqueConstraint("plan_id", name="uq_transaction_intent_plan_id"),
     )
-    op.create_index("ix_transaction_intent_fund_id_id", "transaction_intent", ["fund_id", "id"], unique=False)
     op.create_index(
         "uq_transaction_intent_open",
         "transaction_intent",
@@ -268,7 +265,6 @@ def _tables() -> None:
         sa.ForeignKeyConstraint(["intent_id"], ["transaction_intent.id"], name="fk_rebalance_intent_id"),
         sa.PrimaryKeyConstraint("intent_id", name="pk_rebalance"),
     )
-    op.create_index("ix_rebalance_fund_id", "rebalance", ["fund_id"], unique=False)
     op.create_table(
         "transaction_attempt",
         sa.Column("id", RowId, nullable=False),
@@ -280,7 +276,7 @@ def _tables() -> None:
         sa.Column("max_tip", Uint256(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("sent_at", UtcTime(), nullable=True),
-        sa.Column("reply", sa.Text(), nullable=True),
+        sa.Column("reply", Words(), nullable=True),
         sa.Column("block_number", sa.BigInteger(), nullable=True),
         sa.Column("block_hash", sa.Text(), nullable=True),
         sa.Column("tx_index", sa.Integer(), nullable=True),
@@ -289,7 +285,7 @@ def _tables() -> None:
         sa.Column("l1_fee", Uint256(), nullable=True),
         sa.Column("gas_cost_wei", Uint256(), nullable=True),
         sa.Column("gas_cost_usd", Uint256(), nullable=True),
-        sa.Column("revert_reason", sa.Text(), nullable=True),
+        sa.Column("revert_reason", Words(), nullable=True),
         sa.ForeignKeyConstraint(["intent_id"], ["transaction_intent.id"], name="fk_transaction_attempt_intent_id"),
         sa.PrimaryKeyConstraint("id", name="pk_transaction_attempt"),
         sa.UniqueConstraint("hash", name="uq_transaction_attempt_hash"),
@@ -352,14 +348,15 @@ def _tables() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_rebalance_transaction"),
         sa.UniqueConstraint("intent_id", "position", name="uq_rebalance_transaction_intent_id_position"),
     )
-    op.create_index("ix_rebalance_transaction_fund_id_id", "rebalance_transaction", ["fund_id", "id"], unique=False)
-    op.create_index("ix_rebalance_transaction_tx_hash", "rebalance_transaction", ["tx_hash"], unique=False)
+    op.create_index(
+        "ix_rebalance_transaction_fund_id_intent_id", "rebalance_transaction", ["fund_id", "intent_id"], unique=False
+    )
     op.create_table(
         "transaction_reply",
         sa.Column("id", RowId, nullable=False),
         sa.Column("attempt_id", RowId, nullable=False),
         sa.Column("sent_at", UtcTime(), nullable=False),
-        sa.Column("reply", sa.Text(), nullable=False),
+        sa.Column("reply", Words(), nullable=False),
         sa.ForeignKeyConstraint(["attempt_id"], ["transaction_attempt.id"], name="fk_transaction_reply_attempt_id"),
         sa.PrimaryKeyConstraint("id", name="pk_transaction_reply"),
     )
