@@ -178,3 +178,4 @@ def test_an_empty_treasury_holds() -> None:
     outcome = decision(dollar_fund((0, 0), (5_000, 5_000)))
     assert isinstance(outcome, Hold)
     assert outcome.reason == "the treasury is empty"
+    assert (outcome.report.te, {item.absolute for item in outcome.report.assets}) == (0, {0})

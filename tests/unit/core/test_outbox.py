@@ -195,6 +195,14 @@ def test_a_success_that_a_reorganisation_made_a_revert_is_rewritten() -> None:
     assert (step.state, type(step.action)) == (S.MINED_REVERTED, Settle)
 
 
+@pytest.mark.parametrize(("settled_in", "again"), [(None, False), (BLOCK, False), (OTHER, True)])
+def test_a_receipt_that_moved_to_another_block_is_settled_again(settled_in: Any, again: bool) -> None:
+    moved = intent(S.MINED_OK, attempts=(replace(ATTEMPT, block_hash=settled_in),))
+    step = next_step(moved, mined(finalized=100))
+    assert isinstance(step.action, Settle) is again
+    assert isinstance(step.action, Finalize) is not again
+
+
 def test_a_foreign_receipt_halts() -> None:
     step = next_step(intent(S.SENT), mined(tx_hash=OTHER))
     assert step.state is S.SENT

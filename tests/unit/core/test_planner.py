@@ -172,6 +172,24 @@ def test_a_pool_too_far_from_the_price_is_left_alone_with_a_note() -> None:
     assert any("WETH: 72,000.00 USD over and left: venue 0: the pool is 1 % worse" in note for note in result.notes)
 
 
+@pytest.mark.parametrize(("price", "used"), [(1_990, True), (1_989, False)])
+def test_half_a_percent_below_the_price_is_as_far_as_a_pool_may_be(price: int, used: bool) -> None:
+    market = over_in_weth()
+    weth, hub = market.treasury.assets[WETH], market.treasury.assets[USDC]
+    off = f.with_venue(market, WETH, state=f.v2_state(weth, hub, depth=19_900_000, price=price))
+    assert (WETH in {swap.asset_in for swap in planned(off).swaps}) is used
+
+
+def test_a_pair_is_never_filled_beyond_its_112_bits() -> None:
+    shib = f.asset(0, "SHIB", price="0.00000001", balance=10**15, target=1_000)
+    hub = f.asset(1, "USDC", price=1, balance=0, target=9_000, decimals=6)
+    state = V2State(f.BaseUnits(2**112 - 10**30), f.units(Fraction(2**112 - 10**30, 10**26), 6))
+    market = f.market([shib, hub], [f.venue(0, 0, 1, state)], of=f.fund(hub=hub.token))
+    result = planned(market)
+    assert [swap.amount_in for swap in result.swaps] == [10**30 - 1]
+    assert any("the pool's capacity" in note for note in result.notes)
+
+
 def test_a_pool_that_pays_better_is_welcome() -> None:
     market = over_in_weth()
     weth, hub = market.treasury.assets[WETH], market.treasury.assets[USDC]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from math import isqrt
 from typing import Any
 
@@ -107,6 +108,21 @@ def test_the_deepest_pool_speaks() -> None:
     )
 
 
+def test_depth_is_counted_on_the_hubs_side() -> None:
+    """A pool that holds much WETH but little of the hub sells WETH for nothing: it must not outvote the other."""
+    market = f.market(of=f.fund(hub=f.address(USDC + 1)))
+    weth, hub = market.treasury.assets[WETH], market.treasury.assets[USDC]
+    drained = f.v2_pool(2, weth, hub, depth=1_000_000, price=1)
+    flipped = f.v2_pool(3, hub, weth, depth=500_000)
+    for pool, expected in ((drained, WETH_PX), (flipped, WETH_PX)):
+        both = f.with_treasury(market, venues=(*market.treasury.venues, pool))
+        assert vote_of(both, WETH, PriceSource.ROUTER).px == expected
+    v3_state = V3State(sqrt_price_x96=2**96, tick=0, liquidity=10**13)
+    v3 = f.venue(4, WETH, USDC, v3_state, kind=VenueKind.V3_POOL)
+    only = f.with_treasury(market, venues=(drained, v3))
+    assert vote_of(only, WETH, PriceSource.ROUTER).px == USDC_PX, "10^13 of virtual USDC against 10^12"
+
+
 def test_a_disabled_pool_does_not_speak() -> None:
     vote = vote_of(f.with_venue(f.market(), 0, enabled=False), WETH, PriceSource.ROUTER)
     assert (vote.px, vote.used, vote.reason) == (None, False, "no pool with depth against the hub")
@@ -124,6 +140,18 @@ def test_the_hubs_spot_is_the_lower_median_of_what_its_pools_imply() -> None:
     assert float(vote.px / USDC_PX) == pytest.approx(2_000 / 2_100, abs=1e-9)
     both = spot_at(spot_at(f.market(), 2_100), 42_000, WBTC)
     assert vote_of(both, USDC, PriceSource.ROUTER).px == pytest.approx(vote.px, rel=1e-9)
+
+
+def test_of_three_pools_the_middle_one_speaks_for_the_hub() -> None:
+    market = f.market()
+    link = f.asset(2, "LINK", price=10, balance=100, target=100)
+    hub = replace(market.treasury.assets[USDC], index=3)
+    listed = (*market.treasury.assets[:USDC], link, hub)
+    pools = tuple(
+        f.v2_pool(index, item, hub, depth=10**6, price=f.price_of(item) * off)
+        for index, (item, off) in enumerate(zip(listed[:3], (Fraction(5, 4), 1, Fraction(4, 5)), strict=True))
+    )
+    assert vote_of(f.market(listed, pools), 3, PriceSource.ROUTER).px == pytest.approx(USDC_PX, rel=1e-9)
 
 
 def test_votes_alone_do_not_apply_the_policy() -> None:
@@ -171,6 +199,25 @@ def test_age_is_chain_time_and_names_the_feed_nearest_to_its_limit() -> None:
     assert (age.measured, age.limit, age.unit, age.verdict, age.detail) == ("100", "110", "s", Verdict.PASS, "WBTC")
 
 
+def test_age_is_shown_as_a_part_of_its_limit() -> None:
+    market = f.with_asset(f.market(), WETH, answer=f.answer(2_000, updated_at=f.NOW - 3_900))
+    market = f.with_asset(market, WBTC, answer=f.answer(40_000, updated_at=f.NOW - 10), max_age_seconds=110)
+    age = next(guard for guard in book_of(market).guards if guard.name == "price_age")
+    assert (age.measured, age.detail) == ("3900", "WETH")
+
+
+def test_an_answer_from_the_future_is_worse_than_any_age() -> None:
+    market = f.with_asset(f.market(), WETH, answer=f.answer(2_000, updated_at=f.NOW + 7))
+    market = f.with_asset(market, WBTC, answer=f.answer(40_000, updated_at=f.NOW - 9_000))
+    age = next(guard for guard in agree(market).guards if guard.name == "price_age")
+    assert (age.measured, age.verdict) == ("-7", Verdict.REFUSE)
+
+
+def test_the_least_answer_and_the_most_decimals_are_good() -> None:
+    assert book_of(f.with_asset(f.market(), WETH, answer=f.answer("0.00000001"))).px[WETH] == 10**10
+    assert book_of(f.with_asset(f.market(), WETH, answer=f.answer(2_000, decimals=18))).px[WETH] == WETH_PX
+
+
 def test_every_faulty_asset_is_named() -> None:
     market = f.with_asset(f.with_asset(f.market(), WETH, answer=None), WBTC, answer=f.answer(0))
     assert refused(market)["price_bounds"] == "WETH: the feed did not answer; WBTC: the feed answered 0"
@@ -200,13 +247,20 @@ def test_feed_alone_ignores_spot_but_shows_how_far_it_is() -> None:
     book = book_of(spot_at(f.market(), 2_400))
     agreement = next(guard for guard in book.guards if guard.name == "price_agreement")
     assert book.px[WETH] == WETH_PX
-    assert (agreement.verdict, agreement.measured) == (Verdict.SKIP, "20")
+    assert (agreement.verdict, agreement.measured, agreement.limit) == (Verdict.SKIP, "20", "2")
+    assert agreement.detail == "FEED values alone"
 
 
 def test_router_values_alone_on_a_test_chain() -> None:
     book = book_of(spot_at(sourced(PriceSource.ROUTER), 2_400))
     assert book.px == (2_400 * E18, WBTC_PX, USDC_PX)
     assert book.treasury_px[WETH] == WETH_PX
+
+
+@pytest.mark.parametrize(("chain_id", "alone"), [(1, False), (10, False), (31_337, True), (11_155_111, True)])
+def test_only_test_chains_trust_spot_alone(chain_id: int, alone: bool) -> None:
+    outcome = agree(spot_at(sourced(PriceSource.ROUTER, chain_id=chain_id), 2_400))
+    assert isinstance(outcome, PriceBook) is alone
 
 
 @pytest.mark.parametrize(("price", "agrees"), [(2_040, True), (1_960, True), (2_041, False), (1_959, False)])
@@ -221,6 +275,8 @@ def test_router_elsewhere_needs_the_feed_to_agree(price: int, agrees: bool) -> N
 def test_median_of_two_that_agree() -> None:
     book = book_of(spot_at(sourced(PriceSource.MEDIAN), 2_020))
     assert book.px[WETH] == 2_010 * E18
+    agreement = next(guard for guard in book.guards if guard.name == "price_agreement")
+    assert (agreement.verdict, agreement.measured, agreement.detail) == (Verdict.PASS, "1", "WETH")
     assert all(vote.used for vote in book.votes if vote.asset == WETH)
 
 
