@@ -51,7 +51,7 @@ def draft(
         next_due=Timestamp(market.block.timestamp + market.policy.interval_seconds),
         share_supply=market.treasury.total_supply,
         alerts=(alerts := alerts_of(market, thought, action, reason)),
-        cleared=cleared_by(action, alerts),
+        cleared=cleared_by(thought, action, alerts),
     )
 
 
