@@ -8,7 +8,7 @@ import structlog
 from keeper.app.journal import draft, draft_failure
 from keeper.app.observe import Unobserved
 from keeper.app.outcome import Cycle, Result
-from keeper.app.transactions import Outbox, execute, keyless, obstacle
+from keeper.app.transactions import Outbox, execute, keyless, obstacle, taken
 from keeper.app.world import World
 from keeper.core.deliberation import Deliberation, deliberate
 from keeper.core.journal import content_hash
@@ -52,10 +52,15 @@ async def run_cycle(cycle: Cycle, seen: Market | Unobserved, world: World, outbo
         return await commit(cycle, draft(cycle, seen, thought, Action.PLANNED, thought.reason, body, outcomes), world)
 
     intent = new_intent(cycle, seen, thought, call, rehearsal)
-    if stopped := keyless(seen.fund, world) or obstacle(account, seen, intent.gas_limit):
-        return await commit(cycle, draft(cycle, seen, thought, Action.BLOCKED, stopped, body, outcomes), world)
-    entry = draft(cycle, seen, thought, Action.SUBMITTED, thought.reason, body, outcomes, intent)
-    return await submit(cycle, entry, account, seen, world, outbox)
+    async with outbox.turn(seen.fund.signer):
+        stopped = (
+            keyless(seen.fund, world) or obstacle(account, seen, intent.gas_limit) or await taken(seen.fund, world)
+        )
+        if stopped:
+            return await commit(cycle, draft(cycle, seen, thought, Action.BLOCKED, stopped, body, outcomes), world)
+        entry = draft(cycle, seen, thought, Action.SUBMITTED, thought.reason, body, outcomes, intent)
+        intent_id = await _write(cycle, entry, world)
+    return await submit(cycle, entry, intent_id, account, seen, world, outbox)
 
 
 async def commit(cycle: Cycle, entry: CycleRecord, world: World) -> Result:
@@ -64,10 +69,15 @@ async def commit(cycle: Cycle, entry: CycleRecord, world: World) -> Result:
 
 
 async def submit(
-    cycle: Cycle, entry: CycleRecord, account: Account, market: Market, world: World, outbox: Outbox
+    cycle: Cycle,
+    entry: CycleRecord,
+    intent_id: int | None,
+    account: Account,
+    market: Market,
+    world: World,
+    outbox: Outbox,
 ) -> Result:
-    """Record and intent in one database transaction; only then is anything signed."""
-    intent_id = await _write(cycle, entry, world)
+    """Record and intent are in the books by one transaction; only now is anything signed."""
     assert intent_id is not None, "an entry with an intent was stored without it"
     state = await execute(intent_id, account, market, world, outbox)
     return Result(cycle, entry.action, entry.reason, state)

@@ -39,6 +39,9 @@ async def observe(funds: Sequence[Fund], block: Block, world: World) -> dict[int
         if treasury is None:
             markets[fund.id] = Unobserved(f"no treasury answers at {fund.treasury} in block {block.number}")
             continue
+        if fund.id not in policies:  # added a moment ago: its policy is a transaction of its own
+            markets[fund.id] = Unobserved(f"fund {fund.name} has no policy yet")
+            continue
         markets[fund.id] = Market(
             fund=fund,
             pinned=policies[fund.id],

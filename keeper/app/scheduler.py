@@ -6,7 +6,8 @@ fails holds up nobody else.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 FIRST_RETRY_SECONDS = 5.0
 LAST_RETRY_SECONDS = 300.0
 STOP_GRACE_SECONDS = 3.0
+RESULTS_KEPT = 1_000
+"""The newest; a daemon runs for months."""
 
 
 @dataclass(slots=True)
@@ -49,7 +52,7 @@ class Scheduler:
     stop: asyncio.Event
     max_cycles: int | None = None
     outbox: Outbox = field(default_factory=Outbox)
-    results: list[Result] = field(default_factory=list)
+    results: deque[Result] = field(default_factory=lambda: deque(maxlen=RESULTS_KEPT))
     started: int = 0
     running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     retries: dict[int, Retry] = field(default_factory=dict)
@@ -57,33 +60,53 @@ class Scheduler:
     last_beat: float = float("-inf")
 
     async def run_once(self) -> list[Result]:
-        """One cycle of every fund now, due or not."""
-        await self._round(await self.world.books.funds(), everyone=True)
-        await asyncio.gather(*self.running.values())
-        return self.results
+        """One cycle of every fund now, due or not; fewer when it is stopped. Raises BooksUnavailable."""
+        await self._unless_stopped(self._round(await self.world.books.funds(), everyone=True))
+        while self.running and not self.stop.is_set():
+            await self._unless_stopped(asyncio.wait(self.running.values(), return_when=asyncio.FIRST_COMPLETED))
+        await self._finish()
+        return list(self.results)
 
     async def run(self) -> list[Result]:
         """Until stopped, or until `max_cycles` have ended. Cycles that are under way get a moment to end."""
         while not self.stop.is_set() and not self._enough():
-            try:
-                await self._round(await self.world.books.funds())
-            except BooksUnavailable as outage:
-                log.error("books unavailable", reason=str(outage))
+            await self._unless_stopped(self._try_round())
             await self._pause()
         await self._finish()
-        return self.results
+        return list(self.results)
 
     def _enough(self) -> bool:
         return self.max_cycles is not None and self.started >= self.max_cycles and not self.running
 
+    async def _unless_stopped(self, work: Coroutine[Any, Any, Any]) -> None:
+        """A node that does not answer must not hold up a stop: what is cut off here is taken up at the next start."""
+        stopped, task = asyncio.create_task(self.stop.wait()), asyncio.create_task(work)
+        try:
+            await asyncio.wait([stopped, task], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+        finally:
+            stopped.cancel()
+            task.cancel()
+            await asyncio.gather(stopped, task, return_exceptions=True)
+
     async def _pause(self) -> None:
         """Until it is time to look again, or a cycle ends, or somebody asks to stop."""
-        stopped = asyncio.create_task(self.stop.wait())
         rested = asyncio.create_task(self.world.clock.sleep(self.world.poll_seconds))
-        waiting: list[asyncio.Task[Any]] = [stopped, rested, *self.running.values()]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        rested.cancel()
+        waiting = asyncio.wait([rested, *self.running.values()], return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await self._unless_stopped(waiting)
+        finally:
+            rested.cancel()
+
+    async def _try_round(self) -> None:
+        """What goes wrong in one round is tried again in the next."""
+        try:
+            await self._round(await self.world.books.funds())
+        except BooksUnavailable as outage:
+            log.error("books unavailable", reason=str(outage))
+        except Exception:
+            log.exception("round failed")
 
     async def _round(self, funds: Sequence[Fund], *, everyone: bool = False) -> None:
         try:
@@ -138,6 +161,9 @@ class Scheduler:
             self.results.append(await cut_off(cycle, seen, reason, self.world))
         except BooksUnavailable as outage:
             log.error("cycle not recorded", reason=reason, books=str(outage))
+            self.results.append(Result(cycle, Action.FAILED, reason))
+        except Exception:
+            log.exception("cycle not recorded", reason=reason)
             self.results.append(Result(cycle, Action.FAILED, reason))
 
     def _is_due(self, fund: Fund, job: Job | None, now: float) -> bool:

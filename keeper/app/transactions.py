@@ -28,29 +28,38 @@ from keeper.core.outbox import (
     next_step,
 )
 from keeper.core.outcomes import dead_end_body, finality_body, submission_body
-from keeper.core.units import Address, Wei, scaled
-from keeper.ports import Account, ChainUnavailable, SignerUnavailable
+from keeper.core.units import Address, Hash32, Wei, scaled
+from keeper.ports import Account, BooksUnavailable, ChainUnavailable, SignerUnavailable
 
 log = structlog.get_logger()
 
 UNDER_WAY = frozenset({IntentState.PLANNED, IntentState.SIGNED, IntentState.SENT})
+SETTLED = frozenset({IntentState.MINED_OK, IntentState.MINED_REVERTED, IntentState.NONCE_STOLEN})
 
 
 @dataclass(slots=True)
 class Outbox:
     """What this process remembers of its intents; the books remember everything else.
 
-    `planned` are the ids of intents planned here; `sent` the height at which each was last sent; `looked_at` the
-    newest head that open intents were compared with. One writer per signer.
+    `planned` are the ids of intents planned here; `sent` the height at which each was last sent; `looked_at` the head
+    that open intents were last compared with, by hash: a head may be replaced at its height, or go back.
     """
 
     planned: set[int] = field(default_factory=set)
     sent: dict[int, int] = field(default_factory=dict)
-    looked_at: int = -1
+    looked_at: Hash32 | None = None
     turns: dict[Address, asyncio.Lock] = field(default_factory=dict)
 
     def turn(self, signer: Address) -> asyncio.Lock:
+        """Held while an intent is planned: funds that share a signer queue here, not in a refused transaction."""
         return self.turns.setdefault(signer, asyncio.Lock())
+
+    def heads_since_send(self, intent_id: int, height: int) -> int | None:
+        """None when this process never sent it. A head that went back counts from there."""
+        if (sent := self.sent.get(intent_id)) is None:
+            return None
+        self.sent[intent_id] = min(sent, height)
+        return height - self.sent[intent_id]
 
 
 def keyless(fund: Fund, world: World) -> str | None:
@@ -78,20 +87,28 @@ def obstacle(account: Account, market: Market, gas_limit: int) -> str | None:
     return None
 
 
+async def taken(fund: Fund, world: World) -> str | None:
+    """Which transaction of this signer is in the way, such as that of a fund that shares it, or None."""
+    others = await world.books.open_intents(fund.signer)
+    return f"open_transaction: transaction {others[0].id} of this signer is not settled yet" if others else None
+
+
 async def execute(intent_id: int, account: Account, market: Market, world: World, outbox: Outbox) -> IntentState:
     """Sign and send an intent that was just planned, then follow it until it is mined. Ends early only by a timeout
     or a stop; the intent then stays open and the next pass or the next process goes on with it."""
-    async with outbox.turn(market.fund.signer):
-        outbox.planned.add(intent_id)
-        intent = await world.books.intent(intent_id)
-        attempt = await _sign(intent, account, market, world)
-        await _send(intent, attempt, market.block.number, world, outbox)
-        return await _follow(intent_id, world, outbox)
+    outbox.planned.add(intent_id)
+    intent = await world.books.intent(intent_id)
+    attempt = await _sign(intent, account, market, world)
+    await _send(intent, attempt, market.block.number, world, outbox)
+    return await _follow(intent_id, world, outbox)
 
 
 async def settle_open(world: World, head: Block, outbox: Outbox, busy: set[int]) -> None:
-    """One pass over all open intents, once per head. `busy` are the funds whose cycle follows its intent itself."""
-    if head.number <= outbox.looked_at:
+    """One pass over all open intents, once per head. `busy` are the funds whose cycle follows its intent itself.
+
+    What goes wrong with one intent leaves it open for the next head, and the others untouched. Raises BooksUnavailable.
+    """
+    if head.hash == outbox.looked_at:
         return
     for intent in await world.books.open_intents():
         if intent.fund_id not in busy:
@@ -99,26 +116,31 @@ async def settle_open(world: World, head: Block, outbox: Outbox, busy: set[int])
                 await advance(intent, head, world, outbox)
             except ChainUnavailable as outage:
                 log.warning("open transaction not checked", intent=intent.id, reason=str(outage))
-    outbox.looked_at = head.number
+            except BooksUnavailable:
+                raise
+            except Exception:
+                log.exception("open transaction not advanced", intent=intent.id)
+    outbox.looked_at = head.hash
 
 
 async def advance(intent: Intent, head: Block, world: World, outbox: Outbox) -> IntentState:
     """Take every step that can be taken at this head."""
     while True:
-        step = next_step(intent, await _facts(intent, head, world, outbox))
-        await _perform(intent, step, head, world, outbox)
+        facts = await _facts(intent, head, world, outbox)
+        step = next_step(intent, facts)
+        await _perform(intent, step, facts, head, world, outbox)
         if isinstance(step.action, Wait | Halt | Abandon | Finalize | Send | Resend):
             return step.state
         intent = await world.books.intent(intent.id)
 
 
 async def _follow(intent_id: int, world: World, outbox: Outbox) -> IntentState:
-    seen = -1
+    seen: Hash32 | None = None
     while True:
         try:
             head = await world.chain.head()
-            if head.number > seen:
-                seen = head.number
+            if head.hash != seen:
+                seen = head.hash
                 state = await advance(await world.books.intent(intent_id), head, world, outbox)
                 if state not in UNDER_WAY:
                     return state
@@ -128,37 +150,45 @@ async def _follow(intent_id: int, world: World, outbox: Outbox) -> IntentState:
 
 
 async def _facts(intent: Intent, head: Block, world: World, outbox: Outbox) -> ChainFacts:
-    receipt: Receipt | None = None
-    for attempt in intent.attempts:
-        receipt = await world.chain.receipt(attempt.hash, intent.call.to)
-        if receipt is not None:
-            break
+    receipt = await _receipt(intent, world)
+    nonce = 0 if receipt else (await world.chain.account(intent.signer)).nonce
+    if intent.nonce is not None and nonce > intent.nonce:
+        receipt = await _receipt(intent, world)  # it may have been mined between the two questions
     block = await world.chain.block(receipt.block_number) if receipt else None
-    sent = outbox.sent.get(intent.id)
     return ChainFacts(
         receipt=receipt,
         canonical=block.hash if block else None,
         finalized=await world.chain.finalized() if receipt else 0,
-        latest_nonce=(await world.chain.account(intent.signer)).nonce if receipt is None else 0,
+        latest_nonce=nonce,
         timestamp=head.timestamp,
-        heads_since_send=None if sent is None else head.number - sent,
+        heads_since_send=outbox.heads_since_send(intent.id, head.number),
         inherited=intent.id not in outbox.planned,
     )
 
 
-async def _perform(intent: Intent, step: Step, head: Block, world: World, outbox: Outbox) -> None:
+async def _receipt(intent: Intent, world: World) -> Receipt | None:
+    """Of whichever attempt was mined."""
+    for attempt in intent.attempts:
+        if (receipt := await world.chain.receipt(attempt.hash, intent.call.to)) is not None:
+            return receipt
+    return None
+
+
+async def _perform(intent: Intent, step: Step, facts: ChainFacts, head: Block, world: World, outbox: Outbox) -> None:
     match step.action:
         case Wait(reason):
+            await _unsettle(intent, step.state, world)
             log.debug("transaction", intent=intent.id, state=step.state.value, reason=reason)
         case Sign():
             # planned here, but its signing was interrupted: the moment is gone
             await _end(intent, IntentState.ABANDONED, "it was not signed in its own cycle", world)
         case Send(attempt) | Resend(attempt):
+            await _unsettle(intent, step.state, world)
             await _send(intent, attempt, head.number, world, outbox)
         case Settle(receipt):
-            await settle(intent, receipt, step.state, world)
+            await settle(intent, receipt, step.state, head, world)
         case Finalize(receipt):
-            body = finality_body(intent, receipt, step.state, head.number)
+            body = finality_body(intent, receipt, step.state, facts.finalized)
             await world.books.set_intent_state(intent.id, step.state, _outcome(intent, body))
             log.info("transaction final", intent=intent.id, hash=receipt.tx_hash, state=step.state.value)
         case Abandon(reason):
@@ -166,6 +196,16 @@ async def _perform(intent: Intent, step: Step, head: Block, world: World, outbox
         case Halt(reason):
             if intent.state is not step.state:
                 await _end(intent, step.state, reason, world)
+            else:
+                log.error("transaction halted", intent=intent.id, state=step.state.value, reason=reason)
+
+
+async def _unsettle(intent: Intent, state: IntentState, world: World) -> None:
+    """Take back what a receipt said, or the halt for want of one, when the chain no longer bears it out."""
+    if intent.state in SETTLED and state is IntentState.SENT:
+        reason = f"it was {intent.state.value}, and the chain no longer says so"
+        await world.books.set_intent_state(intent.id, state, _outcome(intent, dead_end_body(intent, state, reason)))
+        log.warning("transaction undone", intent=intent.id, was=intent.state.value)
 
 
 async def _sign(intent: Intent, account: Account, market: Market, world: World) -> Attempt:

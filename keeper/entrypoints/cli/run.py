@@ -38,7 +38,7 @@ async def _run(once: bool, dry_run: bool, max_cycles: int | None) -> Exit:
         log.info("keeper started", mode=world.mode.value, chain=settings.chain_id, database=library.database.shown)
         scheduler = Scheduler(world, stop, max_cycles)
         results = await (scheduler.run_once() if once else scheduler.run())
-        log.info("keeper stopped", cycles=len(results))
+        log.info("keeper stopped", cycles=scheduler.started)
     if not once:
         return Exit.FINE
     stopped = [result for result in results if result.action in (Action.BLOCKED, Action.REVERTED, Action.FAILED)]
