@@ -15,6 +15,7 @@ from keeper.core.units import E18
 def meet(db: Connection, at: datetime, lines: Iterable[AssetLine]) -> None:
     """Makes sure that every token has a row to refer to. Its code hash comes with `remember_tokens`."""
     rows = [{"token": x.token, "symbol": x.symbol, "decimals": x.decimals, "created_at": at} for x in lines]
+    rows.sort(key=lambda row: str(row["token"]))  # one order for all who insert tokens, or they could block each other
     if rows:
         db.execute(_meet(db), rows)
 

@@ -6,9 +6,10 @@ import os
 from collections.abc import AsyncIterator, Callable
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from keeper.adapters.storage.errors import UPGRADE, AlreadyRunning, WrongDatabase, unavailable
 from keeper.adapters.storage.journal import append
@@ -76,13 +77,13 @@ class Database:
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`work` in one transaction that sees one state. Raises BooksUnavailable."""
-        async with self._mapped(), self._engine.begin() as db:
-            return await db.run_sync(work, *args, **kwargs)
+        async with self._mapped():
+            return await greenlet_spawn(_transact, self._engine.sync_engine, lambda db: work(db, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`work` in one transaction, committed to disk on return, undone when it raises. Raises BooksUnavailable."""
-        async with self._mapped(), self._turn or contextlib.nullcontext(), self._writer.begin() as db:
-            return await db.run_sync(work, *args, **kwargs)
+        async with self._mapped(), self._turn or contextlib.nullcontext():
+            return await greenlet_spawn(_transact, self._writer.sync_engine, lambda db: work(db, *args, **kwargs))
 
     @contextlib.asynccontextmanager
     async def _mapped(self) -> AsyncIterator[None]:
@@ -97,7 +98,8 @@ class Database:
 
     async def upgrade(self) -> None:
         """Brings the tables to this code's revision; all of it, or nothing."""
-        await self.write(_run_migrations)
+        if not await self.is_current():
+            await self.write(_run_migrations)
 
     async def schema_version(self) -> str | None:
         """The revision the tables are at; None before the first."""
@@ -118,7 +120,8 @@ class Database:
 
         Raises WrongDatabase: a dry run never opens a live database, nor a live run a dry one.
         """
-        await self.write(_stamp, chain_id, mode, self.shown)
+        if not await self.read(_check_stamp, chain_id, mode, self.shown):
+            await self.write(_stamp, chain_id, mode, self.shown)
 
     async def check_stamp(self, chain_id: int, mode: Mode | None = None) -> None:
         """Like `stamp` for a reader: writes nothing, and takes a database without a stamp as it is."""
@@ -146,6 +149,14 @@ class Database:
             await session.close()
             raise AlreadyRunning(f"another keeper ({holder or 'unknown'}) is running on this database")
         self._lock_session = session
+
+
+def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """A whole transaction in one greenlet. By AsyncConnection its begin, work, commit and close are a greenlet each
+    and the last a task as well, which takes longer than most of our statements.
+    """
+    with engine.begin() as db:
+        return work(db)
 
 
 _HOLDER = """SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid

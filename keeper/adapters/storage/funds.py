@@ -127,7 +127,7 @@ def remember_tokens(db: Connection, at: datetime, tokens: Iterable[tuple[Address
     """
     rows = [
         {"token": token, "symbol": symbol, "decimals": decimals, "code_hash": code_hash, "created_at": at}
-        for token, symbol, decimals, code_hash in tokens
+        for token, symbol, decimals, code_hash in sorted(tokens, key=lambda each: each[0])  # as `meet` does
     ]
     if not rows:
         return

@@ -22,6 +22,13 @@ def chain_head(db: Connection) -> Hash32:
     return Hash32(db.execute(_HEAD).one().link)
 
 
+def lock(db: Connection) -> None:
+    """Takes the journal's place in the order of locks: first. Transactions that append last call it to begin with,
+    or two of them could wait for each other.
+    """
+    db.execute(_LOCKED_HEAD)
+
+
 def append(db: Connection, records: Sequence[Record], at: datetime) -> tuple[int, Hash32]:
     """Links `records`, in order, to the chain. Returns the seq of the first and the newest link.
 

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from keeper.adapters.storage.funds import fund
-from keeper.adapters.storage.journal import append
-from keeper.adapters.storage.tables import journal_head, policy_version
+from keeper.adapters.storage.journal import append, lock
+from keeper.adapters.storage.tables import policy_version
 from keeper.adapters.storage.types import rfc3339
 from keeper.core.journal import content_hash
 from keeper.core.ledger import Record, RecordKind
@@ -56,7 +56,7 @@ def put(
     """
     policy = parse(effective)
     fund(db, fund_id)
-    db.execute(select(journal_head.c.seq).with_for_update())  # two changes at once must not count the same version
+    lock(db)  # two changes at once must not count the same version
     newest = next((row for row in current(db) if row["fund_id"] == fund_id), None)
     if newest and (newest["effective"], newest["overrides"]) == (dict(effective), dict(overrides)):
         return PinnedPolicy(newest["version"], policy, newest["digest"])

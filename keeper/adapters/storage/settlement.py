@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Insert, Row, bindparam, select, update
 from keeper.adapters.storage.alerts import raise_alerts
 from keeper.adapters.storage.allocations import allocate, meet
 from keeper.adapters.storage.errors import Conflict
-from keeper.adapters.storage.journal import append
+from keeper.adapters.storage.journal import append, lock
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.states import CLOSED, clear_receipt, move
 from keeper.adapters.storage.tables import (
@@ -37,6 +37,7 @@ def settle(db: Connection, at: datetime, settlement: Settlement) -> None:
 
     Raises LookupError for an unknown intent, Conflict for a receipt of another's transaction or a closed intent.
     """
+    lock(db)
     receipt = settlement.receipt
     found = _intent_row(db, settlement.intent_id)
     attempt = _attempt_row(db, settlement.intent_id, receipt)
@@ -62,7 +63,6 @@ def _intent_row(db: Connection, intent_id: int) -> Row[Any, Any, Any, Any]:
         select(_INTENT.id, _INTENT.fund_id, _INTENT.state, decision.c.share_supply)
         .join(decision, decision.c.seq == _INTENT.decision_seq)
         .where(_INTENT.id == intent_id)
-        .with_for_update(of=transaction_intent)
     )
     row = db.execute(wanted).one_or_none()
     if row is None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from keeper.adapters.storage.errors import Conflict
-from keeper.adapters.storage.journal import append
+from keeper.adapters.storage.journal import append, lock
 from keeper.adapters.storage.tables import (
     rebalance,
     rebalance_history,
@@ -36,7 +36,8 @@ def set_intent_state(db: Connection, at: datetime, intent_id: int, state: Intent
     Going back to SENT takes back what a receipt said (it was mined in a block that is no more). An intent that ends
     without a trade fails its swaps. Raises LookupError or Conflict.
     """
-    wanted = select(transaction_intent.c.state).where(transaction_intent.c.id == intent_id).with_for_update()
+    lock(db)
+    wanted = select(transaction_intent.c.state).where(transaction_intent.c.id == intent_id)
     found = db.execute(wanted).scalar_one_or_none()
     if found is None:
         raise LookupError(f"there is no intent {intent_id}")

@@ -38,6 +38,18 @@ async def test_name_and_treasury_are_unique(books: SqlBooks, fund: Fund) -> None
     assert len(await books.funds()) == 1
 
 
+async def test_another_signer_is_an_operator_record(books: SqlBooks, reader: SqlReader, fund: Fund) -> None:
+    await books.change_fund(fund.id, address(5), None, by="environment")
+    (changed,) = await books.funds()
+    assert (changed.id, changed.signer, changed.hub) == (fund.id, address(5), None)
+    body = (await operator_records(reader))[-1]
+    assert (body["event"], body["by"]) == ("fund", "environment")
+    assert body["signer"] == {"old": scenes.SIGNER, "new": address(5)}
+    assert body["hub"] == {"old": scenes.USDC, "new": ""}
+    with pytest.raises(LookupError):
+        await books.change_fund(fund.id + 1, address(5), None, by="environment")
+
+
 async def test_pausing_is_an_operator_record(books: SqlBooks, reader: SqlReader, fund: Fund) -> None:
     other = await books.add_fund("other", address(1), address(2))
     assert await books.set_paused(other.id, True, "ann") == [other.id]

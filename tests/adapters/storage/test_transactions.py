@@ -1,5 +1,6 @@
 """Intents, attempts and settlements: bytes before sending, one nonce for ever, and what the receipt really says."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +20,7 @@ from keeper.core.model import Fund
 from keeper.core.units import BaseUnits, Wei
 from tests.adapters.storage import scenes
 from tests.adapters.storage.test_cycles import rows
-from tests.factories import hash32
+from tests.factories import address, hash32
 
 pytestmark = pytest.mark.adapter
 
@@ -250,3 +251,26 @@ async def test_rows_agree_with_the_naive_formulas(
     assert abs(Fraction(sell["price_executed"]) - rate * 10**12) < Fraction(1, 10**30)
     stored = await database.read(lambda db: db.scalar(select(rebalance.c.status)))
     assert stored == "completed"
+
+
+async def test_funds_that_share_a_signer_never_block_each_other(url: str, books: SqlBooks, fund: Fund) -> None:
+    """One settles while another commits, each on its own connection: the second wins or is told, nobody hangs."""
+    neighbour = await books.add_fund("neighbour", address(1), scenes.SIGNER)
+    await books.put_policy(neighbour.id, {"DRIFT_THRESHOLD": "0.1"}, {}, "ann", "first")
+    second = await Database.open(url)
+    others = SqlBooks(second, parse_policy=scenes.parse_policy)
+    try:
+        for nonce in range(6):
+            intent_id = await books.commit_cycle(scenes.trading(fund.id))
+            assert intent_id
+            attempt = await books.save_attempt(intent_id, scenes.signed(), nonce=2 * nonce, **FEES)
+            whole = scenes.settlement(await books.intent(intent_id), scenes.receipt(attempt.hash))
+            settled, committed = await asyncio.gather(
+                books.settle(whole), others.commit_cycle(scenes.trading(neighbour.id)), return_exceptions=True
+            )
+            assert settled is None
+            assert isinstance(committed, int | Conflict)
+            if isinstance(committed, int):
+                await books.set_intent_state(committed, IntentState.ABANDONED, scenes.record())
+    finally:
+        await second.close()
