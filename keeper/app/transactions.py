@@ -29,6 +29,7 @@ from keeper.core.outbox import (
 )
 from keeper.core.outcomes import dead_end_body, finality_body, submission_body
 from keeper.core.units import Address, Hash32, Wei, scaled
+from keeper.core.words import plain
 from keeper.ports import Account, BooksUnavailable, ChainUnavailable, SignerUnavailable
 
 log = structlog.get_logger()
@@ -78,12 +79,12 @@ def obstacle(account: Account, market: Market, gas_limit: int) -> str | None:
         return f"open_transaction: {waiting} of {market.fund.signer}'s transactions wait in the node's pool"
     quote = fees.quote(market.block.base_fee, account.tip, market.policy.max_fee)
     if isinstance(quote, fees.FeeTooHigh):
-        needed, limit = scaled(quote.needed, 9), scaled(quote.limit, 9)
-        return f"max_gas_price: {needed:f} gwei, MAX_FEE_GWEI allows {limit:f}"
+        needed, limit = plain(scaled(quote.needed, 9)), plain(scaled(quote.limit, 9))
+        return f"max_gas_price: {needed} gwei, MAX_FEE_GWEI allows {limit}"
     most = gas_limit * quote.max_fee
     if account.balance < most:
-        held, needed = scaled(account.balance, 18), scaled(most, 18)
-        return f"gas_balance: {held:f} of the native coin, the transaction may cost {needed:f}"
+        held, needed = plain(scaled(account.balance, 18)), plain(scaled(most, 18))
+        return f"gas_balance: {held} of the native coin, the transaction may cost {needed}"
     return None
 
 

@@ -65,7 +65,8 @@ class FakeChain:
     """`requests` counts what was asked, by method; `wire` is every byte string that reached the node.
 
     `down` is why the node does not answer, `silent` holds methods and treasuries about which it never says anything.
-    `congested`: blocks come without transactions. `hides_receipts`: the index lags behind the blocks.
+    `congested`: blocks come without transactions. `hides_receipts`: the index lags behind the blocks. `refusing` are
+    treasuries that revert for a reason no keeper can see, by the error's name.
     """
 
     clock: FakeClock
@@ -77,6 +78,7 @@ class FakeChain:
     silent: set[str] = field(default_factory=set)
     congested: bool = False
     hides_receipts: bool = False
+    refusing: dict[Address, str] = field(default_factory=dict)
     feeds_stopped_at: Timestamp | None = None
     state_kept_from: int = 0
     sending: deque[Sending] = field(default_factory=deque)
@@ -99,7 +101,9 @@ class FakeChain:
         self._coming.append(lambda item: change(item) if item.address == address else item)
 
     def drain(self, account: Address, left: int = 0) -> None:
-        self._set_state(balances={**self.state.balances, account: left})
+        """At once: the newest block is as if it had happened in it."""
+        state = replace(self.state, balances={**self.state.balances, account: left})
+        self.blocks[-1] = replace(self.blocks[-1], state=state)
 
     def foreign(self, sender: Address) -> Transaction:
         """Another program with the same key takes its next nonce, and outbids what waits there."""
@@ -176,9 +180,8 @@ class FakeChain:
 
     async def rehearse(self, call: Call, signer: Address, at: Block) -> tuple[Simulated | SimulatedRevert, Account]:
         async with self._asked("rehearse", call.to):
-            state = self._at(at).state
             try:
-                contract.rebalance(state.treasuries[call.to], call, signer, at.timestamp)
+                self._execute(call, signer, self._at(at).state, at.timestamp)
             except contract.Reverted as revert:
                 return SimulatedRevert(revert.guard, revert.detail), self._account(signer)
             return Simulated(GAS_USED), self._account(signer)
@@ -279,7 +282,7 @@ class FakeChain:
         receipts: dict[Hash32, Receipt] = {}
         while not (empty or self.congested) and (transaction := self._next(state)) is not None:
             del self.pool[transaction.sender, transaction.nonce]
-            state, receipts[transaction.hash] = _run(transaction, state, block, len(chosen))
+            state, receipts[transaction.hash] = self._run(transaction, state, block, len(chosen))
             chosen.append(transaction)
         self.blocks.append(Mined(block, state, tuple(chosen), receipts))
 
@@ -289,39 +292,40 @@ class FakeChain:
                 return transaction
         return None
 
-    def _set_state(self, **changes: object) -> None:
-        self.blocks[-1] = replace(self.blocks[-1], state=replace(self.state, **changes))  # type: ignore[arg-type]
+    def _run(self, transaction: Transaction, state: State, block: Block, index: int) -> tuple[State, Receipt]:
+        """Gas is paid and the nonce spent, whether the call goes through or not."""
+        sender = transaction.sender
+        price = min(transaction.max_fee, block.base_fee + transaction.max_tip)
+        after = replace(
+            state,
+            nonces={**state.nonces, sender: transaction.nonce + 1},
+            balances={**state.balances, sender: state.balance(sender) - GAS_USED * price},
+        )
+        receipt = Receipt(
+            tx_hash=transaction.hash,
+            succeeded=True,
+            block_number=block.number,
+            block_hash=block.hash,
+            tx_index=index,
+            gas_used=GAS_USED,
+            effective_gas_price=Wei(price),
+            l1_fee=None,
+            fills=(),
+            event=None,
+            transfers=(),
+        )
+        if (call := transaction.call) is None:
+            return after, receipt
+        try:
+            done = self._execute(call, sender, state, block.timestamp)
+        except contract.Reverted as revert:
+            return after, replace(receipt, succeeded=False, revert_reason=f"{revert.guard}: {revert.detail}")
+        return (
+            replace(after, treasuries={**state.treasuries, call.to: done.treasury}),
+            replace(receipt, fills=done.fills, event=done.event),
+        )
 
-
-def _run(transaction: Transaction, state: State, block: Block, index: int) -> tuple[State, Receipt]:
-    """Gas is paid and the nonce spent, whether the call goes through or not."""
-    sender = transaction.sender
-    price = min(transaction.max_fee, block.base_fee + transaction.max_tip)
-    after = replace(
-        state,
-        nonces={**state.nonces, sender: transaction.nonce + 1},
-        balances={**state.balances, sender: state.balance(sender) - GAS_USED * price},
-    )
-    receipt = Receipt(
-        tx_hash=transaction.hash,
-        succeeded=True,
-        block_number=block.number,
-        block_hash=block.hash,
-        tx_index=index,
-        gas_used=GAS_USED,
-        effective_gas_price=Wei(price),
-        l1_fee=None,
-        fills=(),
-        event=None,
-        transfers=(),
-    )
-    if (call := transaction.call) is None:
-        return after, receipt
-    try:
-        done = contract.rebalance(state.treasuries[call.to], call, sender, block.timestamp)
-    except contract.Reverted as revert:
-        return after, replace(receipt, succeeded=False, revert_reason=f"{revert.guard}: {revert.detail}")
-    return (
-        replace(after, treasuries={**state.treasuries, call.to: done.treasury}),
-        replace(receipt, fills=done.fills, event=done.event),
-    )
+    def _execute(self, call: Call, sender: Address, state: State, now: Timestamp) -> contract.Rebalanced:
+        if call.to in self.refusing:
+            raise contract.Reverted(self.refusing[call.to], "the treasury refuses")
+        return contract.rebalance(state.treasuries[call.to], call, sender, now)

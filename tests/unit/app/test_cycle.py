@@ -1,18 +1,319 @@
-"""One cycle: every end is recorded, and nothing is signed that is not in the books."""
+"""One cycle: every end is recorded, and nothing is signed or sent that is not in the books first."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from keeper.core.ledger import Action, IntentState
-from tests.fakes.simulation import FINAL_SECONDS, simulate
+from keeper.core.journal import content_hash
+from keeper.core.ledger import Action, AlertKind, Call, IntentState, Mode, RecordKind
+from keeper.core.model import FeedAnswer, Market, PriceSource, Treasury, Verdict
+from keeper.core.units import BaseUnits, Timestamp, Wei
+from keeper.ports import SignerUnavailable
+from tests import factories
+from tests.fakes.chain import BASE_FEE, BLOCK_SECONDS, TIP
+from tests.fakes.simulation import FINAL_SECONDS, Simulation, drifted, simulate
+from tests.fakes.treasury import Rebalanced, decision_in, rebalance
 
 pytestmark = pytest.mark.unit
+
+S = IntentState
+GWEI = 10**9
+
+
+def nothing_was_sent(sim: Simulation) -> bool:
+    return not sim.signer.signed and not sim.chain.wire and not sim.books.intents()
+
+
+# ------------------------------------------------------------------------------------- nothing to be done
+
+
+async def test_fund_on_target_is_held_and_recorded() -> None:
+    sim = await simulate(factories.market())
+    result = await sim.cycle()
+    (record,) = sim.books.decisions()
+    assert (result.action, record.action, result.reason) == (Action.HELD, Action.HELD, record.reason)
+    assert record.nav == factories.usd(1_000_000)
+    assert [line.amount for line in record.assets] == [asset.balance for asset in sim.treasury.assets]
+    assert sim.books.events() == ["decision"]
+    assert nothing_was_sent(sim)
+
+
+def answering(item: Treasury, index: int, answer: FeedAnswer | None) -> Treasury:
+    assets = tuple(replace(asset, answer=answer) if asset.index == index else asset for asset in item.assets)
+    return replace(item, assets=assets)
+
+
+def unreadable(item: Treasury) -> Treasury:
+    return replace(item, assets=(replace(item.assets[0], balance=None), *item.assets[1:]))
+
+
+Change = Callable[[Treasury], Treasury]
+IN_THE_TREASURY: list[tuple[str, Change]] = [
+    ("paused", lambda item: replace(item, paused=True)),
+    ("keeper_role", lambda item: replace(item, keeper_until=Timestamp(factories.NOW - 1))),
+    ("price_bounds", lambda item: answering(item, 0, factories.answer(0))),
+    ("stablecoin_peg", lambda item: answering(item, 2, factories.answer("0.97"))),
+    ("token_health", unreadable),
+    ("cooldown", lambda item: replace(item, last_rebalance=Timestamp(factories.NOW - 60))),
+]
+
+
+@pytest.mark.parametrize(("gate", "change"), IN_THE_TREASURY, ids=[gate for gate, _ in IN_THE_TREASURY])
+async def test_gate_blocks(gate: str, change: Change) -> None:
+    sim = await simulate()
+    sim.chain.alter(sim.fund.treasury, change)
+    sim.chain.mine()
+    await blocked_by(gate, sim)
+
+
+async def blocked_by(gate: str, sim: Simulation) -> None:
+    result = await sim.cycle()
+    (record,) = sim.books.decisions()
+    assert result.action is record.action is Action.BLOCKED
+    assert gate in {guard.name for guard in record.guards if guard.verdict is Verdict.REFUSE}
+    assert gate in result.reason
+    assert nothing_was_sent(sim)
+
+
+async def test_operators_pause_blocks() -> None:
+    sim = await simulate()
+    await sim.books.set_paused(sim.fund.id, True)
+    await blocked_by("paused", sim)
+
+
+async def test_stale_head_blocks() -> None:
+    await blocked_by("head_age", await simulate(skew_seconds=60))
+
+
+async def test_empty_gas_account_blocks() -> None:
+    sim = await simulate()
+    sim.chain.drain(sim.fund.signer)
+    await blocked_by("gas_balance", sim)
+
+
+async def test_stopped_feeds_block() -> None:
+    sim = await simulate()
+    sim.chain.feeds_stopped_at = Timestamp(factories.NOW - 10_000)
+    await blocked_by("price_age", sim)
+
+
+async def test_pools_that_disagree_with_the_feeds_block() -> None:
+    assets = drifted().treasury.assets
+    pools = (factories.v2_pool(0, assets[0], assets[2], depth=10**7, price=2_100), *drifted().treasury.venues[1:])
+    market = factories.with_policy(factories.market(assets, pools), price_source=PriceSource.MEDIAN)
+    await blocked_by("price_agreement", await simulate(market))
+
+
+async def test_base_fee_above_the_cap_blocks() -> None:
+    sim = await simulate()
+    sim.chain.base_fee = Wei(101 * GWEI)
+    sim.chain.mine()
+    await blocked_by("max_gas_price", sim)
+
+
+async def test_open_transaction_blocks() -> None:
+    sim = await simulate()
+    sim.chain.congested = True
+    await sim.run(3)
+    assert sim.intent.state is S.SENT
+    result = await sim.cycle()
+    assert result.action is Action.BLOCKED
+    assert result.reason.startswith("open_transaction: transaction 1 ")
+    assert len(sim.signer.signed) == len(sim.books.intents()) == 1
+
+
+# ------------------------------------------------------------------------------------- tried, not sent
+
+
+async def test_simulation_that_reverts_is_recorded_and_never_sent() -> None:
+    sim = await simulate()
+    sim.chain.refusing[sim.fund.treasury] = "SlippageExceeded"
+    result = await sim.cycle()
+    assert result.action is Action.REVERTED
+    assert result.reason == "the treasury would refuse: the treasury refuses"
+    assert sim.books.events() == ["decision", "simulation"]
+    (simulation,) = sim.books.bodies("simulation")
+    assert (simulation["succeeded"], simulation["guard"]) == (False, "SlippageExceeded")
+    assert sim.alerts.kinds() == [AlertKind.REBALANCE_FAILED]
+    assert nothing_was_sent(sim)
+
+
+async def test_dry_run_plans_and_never_signs() -> None:
+    sim = await simulate(mode=Mode.DRY_RUN)
+    result = await sim.cycle()
+    assert result.action is Action.PLANNED
+    (simulation,) = sim.books.bodies("simulation")
+    assert simulation["succeeded"] is True
+    assert sim.books.decisions()[0].decision.body["plan"]["swaps"]
+    assert nothing_was_sent(sim)
+
+
+async def test_foreign_transaction_in_the_pool_is_an_obstacle() -> None:
+    sim = await simulate()
+    sim.chain.foreign(sim.fund.signer)
+    await obstructed_by("open_transaction: 1 of ", sim)
+
+
+async def test_tip_that_lifts_the_price_above_the_cap_is_an_obstacle() -> None:
+    """The base fee alone is within it, so the gate lets it pass: the tip is known only with the rehearsal."""
+    sim = await simulate()
+    sim.chain.base_fee, sim.chain.tip = Wei(99 * GWEI), Wei(2 * GWEI)
+    sim.chain.mine()
+    await obstructed_by("max_gas_price: 101 gwei, MAX_FEE_GWEI allows 100", sim)
+
+
+async def test_balance_that_cannot_pay_for_the_gas_is_an_obstacle() -> None:
+    sim = await simulate()
+    sim.chain.drain(sim.fund.signer, left=480_000 * (2 * BASE_FEE + TIP) - 1)
+    await obstructed_by("gas_balance: ", sim)
+
+
+async def test_balance_that_just_pays_for_the_gas_is_none() -> None:
+    sim = await simulate()
+    sim.chain.drain(sim.fund.signer, left=480_000 * (2 * BASE_FEE + TIP))
+    assert (await sim.cycle()).action is Action.SUBMITTED
+
+
+async def test_missing_key_is_an_obstacle() -> None:
+    sim = await simulate()
+
+    def locked(_: Any) -> None:
+        raise SignerUnavailable("the password is wrong")
+
+    sim.world = replace(sim.world, signer_of=locked)
+    await obstructed_by("signer: the password is wrong", sim)
+
+
+async def obstructed_by(reason: str, sim: Simulation) -> None:
+    result = await sim.cycle()
+    assert result.action is Action.BLOCKED
+    assert result.reason.startswith(reason)
+    assert sim.books.events() == ["decision", "simulation"]
+    assert AlertKind.HIGH_DRIFT in sim.alerts.kinds()
+    assert nothing_was_sent(sim)
+
+
+# ------------------------------------------------------------------------------------- sent
 
 
 async def test_trade_runs_from_plan_to_final() -> None:
     sim = await simulate()
     before = sim.treasury
     await sim.run(FINAL_SECONDS)
-
-    assert sim.intent.state is IntentState.FINAL_OK
+    assert sim.intent.state is S.FINAL_OK
     assert sim.treasury.last_id == before.last_id + 1
-    assert sim.books.decisions()[0].action is Action.SUBMITTED
+    (record,) = sim.books.decisions()
+    assert record.action is Action.SUBMITTED
+    assert record.max_drift_bps == Decimal("1607.1429")  # 520,000 against 448,000 USD
+    assert sim.books.events() == ["decision", "simulation", "submission", "receipt", "finality"]
+    assert len(sim.chain.mined(sim.fund.signer)) == 1
+
+    await sim.cycle()
+    after = sim.books.decisions()[-1]
+    assert after.action is Action.HELD
+    assert after.max_drift_bps is not None
+    assert after.max_drift_bps < 10
+
+
+async def test_books_hold_what_was_really_executed() -> None:
+    sim = await simulate()
+    before = sim.treasury
+    await sim.run(FINAL_SECONDS)
+    rows, intent = sim.books.stored.swaps[sim.intent.id], sim.intent
+    balances = {asset.token: asset.balance or 0 for asset in before.assets}
+    for row in rows:
+        assert row.status == "completed"
+        assert row.fill is not None
+        balances[row.fill.token_in] -= row.fill.amount_in
+        balances[row.fill.token_out] += row.fill.amount_out
+    assert balances == {asset.token: asset.balance for asset in sim.treasury.assets}
+    assert len(rows) == len(intent.swaps) == 2
+    settled = sim.books.stored.settled[intent.id]
+    assert [line.amount for line in settled.assets_after] == [asset.balance for asset in sim.treasury.assets]
+    assert settled.gas_cost == 400_000 * (BASE_FEE + TIP) * 3_000
+
+
+async def test_receipt_with_status_0_fails_the_rebalance_and_tells() -> None:
+    """The pool moves between rehearsal and inclusion."""
+    sim = await simulate()
+    sim.chain.alter(sim.fund.treasury, dearer)
+    await sim.run(FINAL_SECONDS)
+    assert sim.intent.state is S.FINAL_REVERTED
+    assert {row.status for row in sim.books.stored.swaps[sim.intent.id]} == {"failed"}
+    (receipt,) = sim.books.bodies("receipt")
+    assert receipt["state"] == "mined_reverted"
+    assert receipt["revert_reason"].startswith("SlippageExceeded")
+    assert sim.alerts.kinds() == [AlertKind.REBALANCE_FAILED]
+    assert AlertKind.REBALANCE_FAILED in sim.books.open_alerts()
+    assert sim.treasury.last_id == drifted().treasury.last_id
+
+
+def dearer(item: Treasury) -> Treasury:
+    """WETH falls by 6 % in its pool: somebody sold there."""
+    pool = item.venues[0].state
+    moved = replace(pool, reserve0=BaseUnits(pool.reserve0 * 106 // 100))  # type: ignore[type-var, union-attr]
+    return replace(item, venues=(replace(item.venues[0], state=moved), *item.venues[1:]))
+
+
+async def test_decision_in_the_call_is_the_hash_of_its_record() -> None:
+    sim = await simulate()
+    await sim.run(FINAL_SECONDS)
+    decided = sim.books.stored.journal[0]
+    assert decided.record.kind is RecordKind.DECISION
+    assert decision_in(sim.intent.call) == decided.content == content_hash(sim.books.decisions()[0].decision.body)
+    mined = sim.chain.mined(sim.fund.signer)[0].call
+    assert mined == sim.intent.call
+    (receipt,) = sim.books.bodies("receipt")
+    assert receipt["decision"] == decided.content  # as the treasury logged it
+
+
+async def test_what_is_signed_is_what_was_simulated() -> None:
+    rehearsed: list[Call] = []
+
+    def noting(treasury: Treasury, call: Call, *rest: Any) -> Rebalanced:
+        rehearsed.append(call)
+        return rebalance(treasury, call, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.fakes.chain.contract.rebalance", noting)
+        sim = await simulate()
+        await sim.cycle()
+    assert sim.signer.signed[0].call == rehearsed[0]
+    assert sim.signer.signed[0].gas_limit == 480_000  # a fifth above the estimate
+
+
+async def test_record_and_intent_come_before_the_signature_and_bytes_before_sending() -> None:
+    sim = await simulate()
+    seen: list[str] = []
+
+    def at_signing(call: Call, nonce: int) -> None:
+        assert decision_in(call) in {entry.content for entry in sim.books.stored.journal}
+        assert (sim.intent.state, sim.intent.call, nonce) == (S.PLANNED, call, 0)
+        assert not sim.chain.wire
+        seen.append("signed")
+
+    def at_sending(raw: bytes) -> None:
+        assert sim.intent.state is S.SIGNED
+        assert [(attempt.raw, attempt.nonce) for attempt in sim.intent.attempts] == [(raw, 0)]
+        seen.append("sent")
+
+    sim.signer.witness, sim.chain.witness = at_signing, at_sending
+    await sim.cycle()
+    assert seen == ["signed", "sent"]
+
+
+async def test_cycle_ends_when_its_transaction_is_mined() -> None:
+    sim = await simulate()
+    result = await sim.cycle()
+    assert (result.action, result.state) == (Action.SUBMITTED, S.MINED_OK)
+    assert BLOCK_SECONDS <= sim.clock.monotonic() <= BLOCK_SECONDS + 2
+
+
+@pytest.mark.parametrize("market", [factories.market(), drifted()], ids=["held", "traded"])
+async def test_tokens_are_remembered_as_they_were_first_seen(market: Market) -> None:
+    sim = await simulate(market)
+    await sim.cycle()
+    assert await sim.books.known_code() == {asset.token: asset.code_hash for asset in market.treasury.assets}
