@@ -223,12 +223,13 @@ def policy_fields(variables: Mapping[str, str]) -> PolicyFields:
     """Validate variables by name. Unknown names are mistakes too."""
     names = {name.upper() for name in PolicyFields.model_fields}
     unknown = [f"{name}: is not a policy variable" for name in variables if name not in names]
+    try:
+        fields = PolicyFields.model_validate(cast(dict[str, Any], {k.lower(): v for k, v in variables.items()}))
+    except ValidationError as error:
+        raise ConfigurationError([*unknown, *explain(error)]) from None
     if unknown:
         raise ConfigurationError(unknown)
-    try:
-        return PolicyFields.model_validate(cast(dict[str, Any], {k.lower(): v for k, v in variables.items()}))
-    except ValidationError as error:
-        raise ConfigurationError(explain(error)) from None
+    return fields
 
 
 def address_or_none(value: str | None) -> Address | None:

@@ -80,12 +80,17 @@ async def _set(name: str, changes: list[str], why: str) -> Exit:
     from keeper.settings import ConfigurationError, PolicyFields, Settings, policy_fields
     from keeper.wiring.places import open_library
 
-    if bad := [change for change in changes if "=" not in change]:
-        raise ConfigurationError([f"{change}: expected NAME=VALUE" for change in bad])
-    wanted = {key.strip().upper(): value.strip() for key, value in (change.split("=", 1) for change in changes)}
     settings = Settings.load()
     defaults = PolicyFields.as_variables(settings)
-    policy_fields(defaults | {key: value for key, value in wanted.items() if value or key not in defaults})
+    malformed = [f"{change}: expected NAME=VALUE" for change in changes if "=" not in change]
+    pairs = [change.split("=", 1) for change in changes if "=" in change]
+    wanted = {key.strip().upper(): value.strip() for key, value in pairs}
+    try:
+        policy_fields(defaults | {key: value for key, value in wanted.items() if value or key not in defaults})
+    except ConfigurationError as error:
+        raise ConfigurationError([*malformed, *error.problems]) from None
+    if malformed:
+        raise ConfigurationError(malformed)
     async with open_library(settings, settings.mode()) as library:
         fund = fund_named(await library.books.funds(), name)
         newest = (await library.books.policy_history(fund.id))[0]
