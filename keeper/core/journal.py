@@ -5,7 +5,7 @@ text, booleans, lists and objects only: a number has as many readings as it has 
 text, and what is unknown is left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from json import JSONEncoder
 from typing import Any, Final, TypeAlias
@@ -44,23 +44,24 @@ def link(previous: Hash32, content: Hash32) -> Hash32:
 
 
 def _plain(value: Any, where: str) -> _Json:
-    if isinstance(value, bool):
-        return value
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, dict | Mapping):  # a look at the type is quicker than asking the abstract class
         for key in value:
             if not isinstance(key, str):
                 raise NotCanonical(f"{where}: the key {key!r} is not text")
-        return {str(key): _plain(value[key], f"{where}.{key}") for key in sorted(value, key=_utf16)}
+        return {str(key): _plain(value[key], f"{where}.{key}") for key in _in_order(value)}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
     raise NotCanonical(f"{where}: {type(value).__name__} is not text, boolean, list or object")
 
 
-def _utf16(key: str) -> bytes:
-    """What JCS sorts keys by: UTF-16 code units."""
-    return key.encode("utf-16-be")
+def _in_order(keys: Iterable[str]) -> list[str]:
+    """By UTF-16 code units, as JCS wants it."""
+    ordered = sorted(keys)
+    return ordered if "".join(ordered).isascii() else sorted(keys, key=lambda key: key.encode("utf-16-be"))
 
 
 def _hex(digest: bytes) -> Hash32:

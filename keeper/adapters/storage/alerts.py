@@ -3,11 +3,21 @@
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, Insert, text, update
+from sqlalchemy import Connection, Insert, bindparam, text, update
 
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.tables import alert
 from keeper.core.ledger import Alert, AlertKind
+
+_CLEAR = (  # built once: that takes longer than running it
+    update(alert)
+    .where(
+        alert.c.fund_id == bindparam("fund"),
+        alert.c.kind.in_(bindparam("kinds", expanding=True)),
+        alert.c.cleared_at.is_(None),
+    )
+    .values(cleared_at=bindparam("at"))
+)
 
 
 def raise_alerts(db: Connection, at: datetime, alerts: Iterable[Alert]) -> None:
@@ -51,7 +61,4 @@ def clear_alerts(db: Connection, at: datetime, fund_id: int, kinds: Collection[A
     """Closes the open alerts of those kinds; returns how many there were."""
     if not kinds:
         return 0
-    is_open = (
-        (alert.c.fund_id == fund_id) & alert.c.kind.in_(kind.value for kind in kinds) & alert.c.cleared_at.is_(None)
-    )
-    return db.execute(update(alert).where(is_open).values(cleared_at=at)).rowcount
+    return db.execute(_CLEAR, {"at": at, "fund": fund_id, "kinds": [kind.value for kind in kinds]}).rowcount
