@@ -6,6 +6,7 @@ run where they are; a read in WAL mode waits for nobody. That makes a cycle's co
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from functools import partial
@@ -51,7 +52,9 @@ class DirectConnection(aiosqlite.Connection):
         try:
             return await asyncio.shield(done)
         except asyncio.CancelledError:
-            await asyncio.wait([done])
+            while not done.done():  # the lock's timeout and the disk bound it, however often one cancels
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([done])
             if done.exception() is None and fn.__name__ == "execute":
                 self._writing = self._conn.in_transaction  # the rollback that follows must know
             raise
