@@ -124,7 +124,7 @@ def _peg_range() -> str:
 
 
 def _usd(price: Fraction) -> str:
-    return plain(Decimal(round(price * 10**6)).scaleb(-6))
+    return plain(Decimal(round(price * 10**8)).scaleb(-8))
 
 
 def token_health(market: Market) -> GuardResult:

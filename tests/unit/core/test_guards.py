@@ -61,7 +61,7 @@ def test_every_gate_is_evaluated_whatever_the_others_say() -> None:
 )
 def test_paused_says_by_whom(operator: bool, guardian: bool, detail: str) -> None:
     guard = gate(f.with_treasury(f.market(of=f.fund(paused=operator)), paused=guardian), "paused")
-    assert guard.detail == detail
+    assert (guard.measured, guard.detail) == ("yes" if detail else "no", detail)
     assert guard.verdict is (Verdict.REFUSE if detail else Verdict.PASS)
 
 
@@ -98,12 +98,16 @@ def test_one_transaction_at_a_time() -> None:
 )
 def test_head_age_is_the_wall_clocks(age: int, limit: int, expected: Verdict) -> None:
     market = f.with_policy(f.market(head_age_seconds=age), max_head_age_seconds=limit)
-    assert gate(market, "head_age").verdict is expected
+    guard = gate(market, "head_age")
+    assert (guard.measured, guard.limit, guard.verdict) == (str(age), str(limit) if limit else "off", expected)
+    assert guard.detail == ("block 19000000 is 37s old" if expected is Verdict.REFUSE else "")
 
 
 @pytest.mark.parametrize(("balance", "expected"), [(0, Verdict.REFUSE), (1, Verdict.PASS)])
 def test_gas_needs_a_balance(balance: int, expected: Verdict) -> None:
-    assert gate(f.with_treasury(f.market(), keeper_balance=balance), "gas_balance").verdict is expected
+    guard = gate(f.with_treasury(f.market(), keeper_balance=balance), "gas_balance")
+    assert guard.verdict is expected
+    assert guard.detail == ("" if balance else f"{f.SIGNER} has nothing to pay gas with")
 
 
 @pytest.mark.parametrize(
@@ -117,8 +121,15 @@ def test_gas_needs_a_balance(balance: int, expected: Verdict) -> None:
 )
 def test_a_stablecoin_off_its_peg_halts(price: str, expected: Verdict) -> None:
     guard = gate(f.with_asset(f.market(), 2, answer=f.answer(price)), "stablecoin_peg")
-    assert guard.verdict is expected
+    assert (guard.verdict, guard.limit) == (expected, "0.985 to 1.015")
+    assert guard.measured == price
     assert "USDC" in guard.detail
+
+
+def test_the_peg_shows_the_coin_that_is_furthest_off() -> None:
+    market = f.with_asset(f.market(), 0, symbol="DAI", answer=f.answer("0.99"))
+    guard = gate(f.with_asset(market, 2, answer=f.answer("1.002")), "stablecoin_peg")
+    assert (guard.measured, guard.detail, guard.verdict) == ("0.99", "DAI", Verdict.PASS)
 
 
 def test_without_a_stablecoin_there_is_no_peg_to_watch() -> None:

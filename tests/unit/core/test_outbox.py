@@ -244,6 +244,8 @@ def test_a_spent_nonce_without_a_receipt_waits_for_the_nodes_index() -> None:
 
 
 def test_a_spent_nonce_past_the_deadline_calls_a_person() -> None:
+    at_the_deadline = next_step(intent(S.SENT), facts(latest_nonce=NONCE + 1, timestamp=DEADLINE))
+    assert at_the_deadline.state is S.SENT
     step = next_step(intent(S.SENT), facts(latest_nonce=NONCE + 1, timestamp=DEADLINE + 1))
     assert step.state is S.NONCE_STOLEN
     assert isinstance(step.action, Halt)

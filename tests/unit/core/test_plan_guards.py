@@ -163,6 +163,41 @@ def test_the_treasurys_minimum_drift_is_asked_at_its_own_prices(market: Market) 
     assert results["treasury_min_drift"].verdict is Verdict.PASS
 
 
+def test_below_the_treasurys_minimum_drift_nothing_but_an_exit_is_planned(market: Market) -> None:
+    """The planner's decision came from a market with another limit: the guard looks at this one."""
+    book = agree(market)
+    assert isinstance(book, PriceBook)
+    valuation = value(market, book)
+    decision = decide(valuation, market)
+    assert isinstance(decision, Rebalance)
+    made = plan(valuation, decision, market, book)
+    strict = f.with_treasury(market, limits=f.limits(min_drift=643))
+    results = {guard.name: guard for guard in check_plan(made, valuation, decision, strict, book)}
+    assert refusing(results) == {"treasury_min_drift"}
+
+
+def test_a_minimum_may_be_rounded_down_to_a_whole_unit_but_not_further(market: Market) -> None:
+    for off, expected in ((0, Verdict.PASS), (1, Verdict.REFUSE)):
+        results = judged(
+            market,
+            lambda made, off=off: first(made, min_out=BaseUnits(made.swaps[0].expected_out * 99 // 100 - off)),
+        )
+        assert results["slippage"].verdict is expected
+
+
+def test_a_minimum_equal_to_the_quote_is_strict_but_sound(market: Market) -> None:
+    assert refusing(judged(market, lambda made: first(made, min_out=made.swaps[0].expected_out))) == set()
+
+
+def test_a_plan_that_leaves_the_tracking_error_as_it_was_is_no_progress(market: Market) -> None:
+    book = agree(market)
+    assert isinstance(book, PriceBook)
+    same = tuple(asset.balance for asset in market.treasury.assets)
+    results = judged(market, lambda made: replace(made, holdings_after=same))
+    assert "progress" in refusing(results)
+    assert results["progress"].measured == results["progress"].limit == "72000"
+
+
 def test_an_exit_waives_the_minimum_drift() -> None:
     leaving = f.with_treasury(
         f.aim(f.hold(f.market(), WBTC="0.1"), WBTC=0, USDC=6_000), limits=f.limits(min_drift=9_999)

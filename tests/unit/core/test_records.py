@@ -40,6 +40,14 @@ def test_a_decision_to_trade_holds_all_it_was_made_from(trading: Market) -> None
     assert body["nav_usd_e18"] == "1120000" + "0" * 18
     assert body["tracking_error_bps"] == "642.8571"
     assert len(body["votes"]) == 6
+    assert body["votes"][0] == {
+        "asset": "0",
+        "source": "FEED",
+        "px": "2000" + "0" * 18,
+        "updated_at": "2023-11-14T22:12:50Z",
+        "used": True,
+        "reason": "feed",
+    }
     assert {guard["name"] for guard in body["guards"]} >= {"paused", "drift_threshold", "cooldown", "price_impact"}
 
 
@@ -228,5 +236,7 @@ def test_the_other_outcomes_are_canonical_and_told_apart(intent: Intent) -> None
     ]
     assert [body["event"] for body in bodies] == ["simulation", "simulation", "submission", "finality", "abandoned"]
     assert [body["succeeded"] for body in bodies[:2]] == [True, False]
+    assert [body.get("gas") for body in bodies[:2]] == ["250000", None]
+    assert [body.get("guard") for body in bodies[:2]] == [None, "Slippage"]
     assert len({canonical(body) for body in bodies}) == len(bodies)
     assert b"raw" not in canonical(bodies[2])
