@@ -232,6 +232,13 @@ def test_pause_and_resume_while_it_runs(chain: LocalChain, keeper: Keeper) -> No
 # ------------------------------------------------------------------------------------------------ config, db
 
 
+def test_what_is_for_local_chains_only_cannot_be_set_elsewhere(keeper: Keeper) -> None:
+    done = keeper("config", "set", "lci", "MAX_HEAD_AGE_SECONDS=0", CHAIN_ID="1", MAX_HEAD_AGE_SECONDS="36")
+    assert done.code == 2
+    assert len(done.errors) == 1
+    assert "MAX_HEAD_AGE_SECONDS=0 (off) is accepted on chain 31337 only" in done.errors[0]
+
+
 def test_config_show_keeps_secrets(keeper: Keeper) -> None:
     key = accounts.keeper_key().key.hex()
     variables = {

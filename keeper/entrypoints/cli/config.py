@@ -91,6 +91,7 @@ async def _set(name: str, changes: list[str], why: str) -> Exit:
         raise ConfigurationError([*malformed, *error.problems]) from None
     if malformed:
         raise ConfigurationError(malformed)
+    Settings.load(**{key.lower(): value for key, value in wanted.items() if value})  # what goes together with the rest
     async with open_library(settings, settings.mode()) as library:
         fund = fund_named(await library.books.funds(), name)
         newest = (await library.books.policy_history(fund.id))[0]
