@@ -62,8 +62,7 @@ class Scheduler:
     async def run_once(self) -> list[Result]:
         """One cycle of every fund now, due or not; fewer when it is stopped. Raises BooksUnavailable."""
         await self._unless_stopped(self._round(await self.world.books.funds(), everyone=True))
-        while self.running and not self.stop.is_set():
-            await self._unless_stopped(asyncio.wait(self.running.values(), return_when=asyncio.FIRST_COMPLETED))
+        await self._unless_stopped(self._cycles_end())
         await self._finish()
         return list(self.results)
 
@@ -91,13 +90,22 @@ class Scheduler:
             await asyncio.gather(stopped, task, return_exceptions=True)
 
     async def _pause(self) -> None:
-        """Until it is time to look again, or a cycle ends, or somebody asks to stop."""
-        rested = asyncio.create_task(self.world.clock.sleep(self.world.poll_seconds))
-        waiting = asyncio.wait([rested, *self.running.values()], return_when=asyncio.FIRST_COMPLETED)
+        """Until it is time to look again, or the last cycles have ended, or somebody asks to stop.
+
+        Any other cycle's end is no reason to look: of a hundred funds that are due together it would be a hundred.
+        """
+        waiting = [asyncio.create_task(self.world.clock.sleep(self.world.poll_seconds))]
+        if self.max_cycles is not None and self.started >= self.max_cycles:
+            waiting.append(asyncio.create_task(self._cycles_end()))
         try:
-            await self._unless_stopped(waiting)
+            await self._unless_stopped(asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))
         finally:
-            rested.cancel()
+            for task in waiting:
+                task.cancel()
+
+    async def _cycles_end(self) -> None:
+        if self.running:
+            await asyncio.wait([*self.running.values()])
 
     async def _try_round(self) -> None:
         """What goes wrong in one round is tried again in the next."""
