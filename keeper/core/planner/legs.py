@@ -24,7 +24,8 @@ MAX_UINT112: Final = 2**112 - 1
 class Leg:
     """A swap that may be made, but for its amount. `cap` is the largest input, `cap_reason` what sets it.
 
-    `px_*` are the price book's, `treasury_px_*` the feeds' by which the treasury judges.
+    `px_*` are the price book's, `treasury_px_*` the feeds' by which the treasury judges. A swap has to yield
+    `floor_part` of its input's value to pass there, and `quote_part` of what the pool computed to be worth it to us.
     """
 
     venue: Venue
@@ -36,8 +37,8 @@ class Leg:
     px_out: Px
     treasury_px_in: Px
     treasury_px_out: Px
-    max_slip: Fraction
-    tolerance: Fraction
+    floor_part: Fraction
+    quote_part: Fraction
     cap: int
     cap_reason: str
 
@@ -56,13 +57,13 @@ class Leg:
     def floor(self, amount_in: int) -> int:
         """The least output with which the treasury lets the swap pass."""
         value = value_of(BaseUnits(amount_in), self.treasury_px_in)
-        least = -(-value * (1 - self.max_slip).numerator // (1 - self.max_slip).denominator)
+        least = -(-value * self.floor_part.numerator // self.floor_part.denominator)
         return -(-least * E18 // self.treasury_px_out)
 
     def minimum(self, amount_in: int) -> int:
         """`min_out`: what the pool computes less the tolerance, raised to the treasury's floor."""
-        kept = self.out(amount_in) * (1 - self.tolerance)
-        return max(int(kept), self.floor(amount_in))
+        kept = self.out(amount_in) * self.quote_part.numerator // self.quote_part.denominator
+        return max(kept, self.floor(amount_in))
 
     def works(self, amount_in: int) -> bool:
         """Whether the pool pays at least the minimum, and the minimum protects at all."""
@@ -137,7 +138,6 @@ def _leg(
     if worse > POOL_DEVIATION:
         return NoLeg(f"the pool is {percent(worse)} % worse than the price, at most {percent(POOL_DEVIATION)} %")
     max_slip = Fraction(market.treasury.limits.max_slip, BPS)
-    tolerance = Fraction(market.policy.slippage_tolerance)
     price_at_floor = Fraction(treasury_px_in, treasury_px_out) * (1 - max_slip * (1 - FLOOR_RESERVE))
     impact = Fraction(market.policy.price_impact_threshold)
     caps = {
@@ -162,8 +162,8 @@ def _leg(
         px_out=px_out,
         treasury_px_in=treasury_px_in,
         treasury_px_out=treasury_px_out,
-        max_slip=max_slip,
-        tolerance=tolerance,
+        floor_part=1 - max_slip,
+        quote_part=1 - Fraction(market.policy.slippage_tolerance),
         cap=caps[cap_reason],
         cap_reason=cap_reason,
     )
