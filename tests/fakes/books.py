@@ -273,6 +273,9 @@ class FakeBooks:
     def intents(self) -> list[Intent]:
         return list(self.stored.intents.values())
 
+    def states(self, fund_id: int | None = None) -> list[IntentState]:
+        return [intent.state for intent in self.intents() if fund_id in (None, intent.fund_id)]
+
     def open_alerts(self) -> dict[AlertKind, AlertRow]:
         """Of a world with one fund: at most one of each kind is open."""
         return {row.alert.kind: row for row in self.stored.alerts if not row.cleared}

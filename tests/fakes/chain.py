@@ -65,8 +65,8 @@ class FakeChain:
     """`requests` counts what was asked, by method; `wire` is every byte string that reached the node.
 
     `down` is why the node does not answer, `silent` holds methods and treasuries about which it never says anything.
-    `congested`: blocks come without transactions. `hides_receipts`: the index lags behind the blocks. `refusing` are
-    treasuries that revert for a reason no keeper can see, by the error's name.
+    `stalled`: no blocks come. `congested`: they come without transactions. `hides_receipts`: the index lags behind
+    the blocks. `refusing` are treasuries that revert for a reason no keeper can see, by the error's name.
     """
 
     clock: FakeClock
@@ -76,6 +76,7 @@ class FakeChain:
     tip: Wei = TIP
     down: str | None = None
     silent: set[str] = field(default_factory=set)
+    stalled: bool = False
     congested: bool = False
     hides_receipts: bool = False
     refusing: dict[Address, str] = field(default_factory=dict)
@@ -226,7 +227,7 @@ class FakeChain:
         await self.moments.pass_(f"after {method}")
 
     def _catch_up(self) -> None:
-        while (due := self.blocks[-1].block.timestamp + BLOCK_SECONDS) <= self.clock.timestamp():
+        while not self.stalled and (due := self.blocks[-1].block.timestamp + BLOCK_SECONDS) <= self.clock.timestamp():
             self._mine(due)
 
     def _at(self, block: Block) -> Mined:

@@ -11,7 +11,7 @@ from keeper.app.outcome import Result
 from keeper.app.scheduler import Scheduler
 from keeper.app.transactions import Outbox
 from keeper.app.world import World
-from keeper.core.ledger import Intent, Mode
+from keeper.core.ledger import Intent, IntentState, Mode
 from keeper.core.model import Fund, Market, Treasury
 from keeper.core.units import Address
 from tests import factories
@@ -47,6 +47,10 @@ class Simulation:
     @property
     def signer(self) -> FakeSigner:
         return self.signers[self.fund.signer]
+
+    @property
+    def state(self) -> IntentState:
+        return self.intent.state
 
     @property
     def treasury(self) -> Treasury:

@@ -118,7 +118,7 @@ async def test_open_transaction_blocks() -> None:
     sim = await simulate()
     sim.chain.congested = True
     await sim.run(3)
-    assert sim.intent.state is S.SENT
+    assert sim.state is S.SENT
     result = await sim.cycle()
     assert result.action is Action.BLOCKED
     assert result.reason.startswith("open_transaction: transaction 1 ")
@@ -203,7 +203,7 @@ async def test_trade_runs_from_plan_to_final() -> None:
     sim = await simulate()
     before = sim.treasury
     await sim.run(FINAL_SECONDS)
-    assert sim.intent.state is S.FINAL_OK
+    assert sim.state is S.FINAL_OK
     assert sim.treasury.last_id == before.last_id + 1
     (record,) = sim.books.decisions()
     assert record.action is Action.SUBMITTED
@@ -241,7 +241,7 @@ async def test_receipt_with_status_0_fails_the_rebalance_and_tells() -> None:
     sim = await simulate()
     sim.chain.alter(sim.fund.treasury, dearer)
     await sim.run(FINAL_SECONDS)
-    assert sim.intent.state is S.FINAL_REVERTED
+    assert sim.state is S.FINAL_REVERTED
     assert {row.status for row in sim.books.stored.swaps[sim.intent.id]} == {"failed"}
     (receipt,) = sim.books.bodies("receipt")
     assert receipt["state"] == "mined_reverted"
@@ -296,7 +296,7 @@ async def test_record_and_intent_come_before_the_signature_and_bytes_before_send
         seen.append("signed")
 
     def at_sending(raw: bytes) -> None:
-        assert sim.intent.state is S.SIGNED
+        assert sim.state is S.SIGNED
         assert [(attempt.raw, attempt.nonce) for attempt in sim.intent.attempts] == [(raw, 0)]
         seen.append("sent")
 
