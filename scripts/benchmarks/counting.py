@@ -13,6 +13,9 @@ from scripts.localchain.fund import Treasury
 from scripts.localchain.paths import Prices
 
 IDLE_THRESHOLD = Decimal("0.9")
+_POLL = 4.0
+"""Seconds between two looks for a head, the default: each look is one more request, whether or not a fund is due."""
+
 _SEND = "eth_sendRawTransaction"
 
 
@@ -32,15 +35,17 @@ async def count_requests(
     """Through a counting proxy. The trade is the first that the market's `moves` bring about."""
     async with counting_proxy(chain.url) as proxy:
         idle: dict[int, list[list[str]]] = {}
-        async with keeper_on(chain, folder / "counting-idle", IDLE_THRESHOLD, rpc_url=proxy.url) as keeper:
+        idle_folder = folder / "counting-idle"
+        async with keeper_on(chain, idle_folder, IDLE_THRESHOLD, rpc_url=proxy.url, poll_seconds=_POLL) as keeper:
             proxy.take()
             await keeper.round_of(Action.HELD)
             first = proxy.take()
             for count in counts:
                 await keeper.register(treasuries[:count])
-                await keeper.round_of(Action.HELD)  # policies are parsed, calldata is encoded
+                chain.market.step({}, at=chain.node.head()[1] + STEP_SECONDS)  # all are due again
                 proxy.take()
-                await keeper.round_of(Action.HELD)
+                results = await keeper.run_until_all_ran()
+                assert [result.action for result in results] == [Action.HELD] * count
                 idle[count] = proxy.take()
         async with keeper_on(chain, folder / "counting-trade", Decimal("0.01"), rpc_url=proxy.url) as keeper:
             await keeper.cycle_of_all()

@@ -64,12 +64,20 @@ class Keeper:
 
     async def cycle_of_all(self) -> list[Result]:
         """One round of the real scheduler: the head, open transactions, one observation, a cycle of every fund."""
-        before = len(self.scheduler.results)
-        return (await self.scheduler.run_once())[before:]
+        self.scheduler.results.clear()
+        return await self.scheduler.run_once()
+
+    async def run_until_all_ran(self) -> list[Result]:
+        """The daemon's own loop, from its start until the cycle of every fund has ended. All must be due."""
+        funds = await self.library.books.funds()
+        return await Scheduler(self.world, asyncio.Event(), max_cycles=len(funds)).run()
 
     async def round_of(self, wanted: Action) -> None:
         """A round in which every fund must end like that: what is measured must be what it is said to be."""
-        for result in await self.cycle_of_all():
+        results = await self.cycle_of_all()
+        if len(results) != len(await self.library.books.funds()):
+            raise AssertionError(f"{len(results)} cycles in a round of all funds")
+        for result in results:
             if result.action is not wanted:
                 raise AssertionError(f"{result.cycle.fund.name}: {result.action}, not {wanted}: {result.reason}")
 
@@ -88,7 +96,7 @@ class Keeper:
 
 @contextlib.asynccontextmanager
 async def keeper_on(
-    chain: LocalChain, folder: Path, threshold: Decimal, *, rpc_url: str | None = None
+    chain: LocalChain, folder: Path, threshold: Decimal, *, rpc_url: str | None = None, poll_seconds: float = 0.02
 ) -> AsyncIterator[Keeper]:
     """What `keeper run` opens, by the same composition root, on a fresh SQLite file (WAL, synchronous=FULL).
 
@@ -96,7 +104,7 @@ async def keeper_on(
     """
     folder.mkdir()  # noqa: ASYNC240 - nothing else runs yet
     variables = lockstep_environment(chain, folder, STEP_SECONDS, threshold)
-    variables |= {"HEAD_POLL_SECONDS": "0.02", "RPC_URL": rpc_url or chain.url}
+    variables |= {"HEAD_POLL_SECONDS": str(poll_seconds), "RPC_URL": rpc_url or chain.url}
     settings = Settings.load(_env_file=None, **{name.lower(): value for name, value in variables.items()})
     async with open_world(settings, dry_run=False) as (world, library):
         yield Keeper(settings, world, library, Scheduler(world, asyncio.Event()))
