@@ -52,9 +52,15 @@ async def add_fund(
         await check_treasury("treasury", Fund(0, name, address, signer, hub_token, paused=False), chain)
     async with open_library(settings, settings.mode()) as library:
         with configuration_errors():
-            fund = await library.books.add_fund(name, address, signer, hub_token, str(keystore), str(password_file))
-        await renew_policies(settings, library.books)
-    return fund
+            return await library.books.add_fund(
+                name,
+                address,
+                signer,
+                hub_token,
+                str(keystore),
+                str(password_file),
+                policy=PolicyFields.as_variables(settings),
+            )
 
 
 def checked_address(name: str, text: str) -> Address:

@@ -27,7 +27,7 @@ from scripts.localchain.process import Child
 COMMAND = Path(sys.executable).with_name("keeper")
 RPC_KEY = "rpc-key-0f9d2c7be14a"
 """Goes into every RPC_URL, as providers have it; Anvil does not mind. It must never be seen again."""
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
 
 

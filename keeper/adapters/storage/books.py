@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from keeper.adapters.storage import alerts, cycles, funds, intents, journal, policies, settlement, states
@@ -55,11 +56,21 @@ class SqlBooks:
         hub: Address | None = None,
         keystore_file: str | None = None,
         password_file: str | None = None,
+        *,
+        policy: Mapping[str, str] | None = None,
     ) -> Fund:
-        """Raises Conflict when the name or the treasury is taken."""
-        return await self._db.write(
-            funds.add_fund, self._now(), name, treasury, signer, hub, keystore_file, password_file
-        )
+        """With its first policy, if given: a keeper that runs may meet the fund as soon as it is there.
+
+        Raises Conflict when the name or the treasury is taken.
+        """
+
+        def add(db: Connection, at: datetime) -> Fund:
+            fund = funds.add_fund(db, at, name, treasury, signer, hub, keystore_file, password_file)
+            if policy is not None:
+                policies.put(db, at, self._parse, fund.id, policy, {}, "environment", "the fund was added")
+            return fund
+
+        return await self._db.write(add, self._now())
 
     async def change_fund(self, fund_id: int, signer: Address, hub: Address | None, by: str) -> None:
         """Gives a fund another key or hub, with an operator record. Raises LookupError."""

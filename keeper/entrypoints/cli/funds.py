@@ -30,7 +30,7 @@ def add(
     ],
     hub: Annotated[str | None, typer.Option(help="Token to trade through.")] = None,
 ) -> None:
-    """Add a fund; a running keeper takes it up with its next start. Its policy begins with the environment's."""
+    """Add a fund; a running keeper takes it up at once. Its policy begins with the environment's."""
     perform(lambda: _add(name, treasury, keystore, password_file, hub))
 
 
