@@ -15,6 +15,8 @@ from keeper.core.units import Address, Wei, usd_e18
 
 LOCAL_CHAIN_ID: Final = 31337
 GWEI: Final = 10**9
+SHOWN: Final = 80
+"""Characters of a wrong value that its error repeats."""
 
 
 class ConfigurationError(Exception):
@@ -32,7 +34,11 @@ def _address(value: object) -> str:
 
 
 AddressField = Annotated[str, BeforeValidator(_address)]
-Fraction = Annotated[Decimal, Field(gt=0, lt=1)]
+Fraction = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=18)]
+# A number without an end is a mistake that would stop the keeper later: 1e999999999 as an integer fills the memory.
+Hours = Annotated[Decimal, Field(ge=0, le=87_600, decimal_places=18)]
+Minutes = Annotated[Decimal, Field(ge=0, le=525_600, decimal_places=18)]
+UsdAmount = Annotated[Decimal, Field(ge=0, le=10**15, decimal_places=18)]
 
 
 class PolicyFields(BaseModel):
@@ -46,19 +52,19 @@ class PolicyFields(BaseModel):
     drift_mode: DriftMode = DriftMode.RELATIVE
     drift_threshold: Fraction = Decimal("0.15")
     total_drift_threshold: Fraction = Decimal("0.10")
-    max_rebalance_interval_hours: Annotated[Decimal, Field(ge=0)] = Decimal(720)
-    cooldown_minutes: Annotated[Decimal, Field(ge=0)] = Decimal(15)
-    slippage_tolerance: Annotated[Decimal, Field(gt=0, le=Decimal("0.1"))] = Decimal("0.01")
+    max_rebalance_interval_hours: Hours = Decimal(720)
+    cooldown_minutes: Minutes = Decimal(15)
+    slippage_tolerance: Annotated[Decimal, Field(gt=0, le=Decimal("0.1"), decimal_places=18)] = Decimal("0.01")
     price_impact_threshold: Fraction = Decimal("0.05")
-    max_trade_size_usd: Annotated[Decimal, Field(gt=0)] = Decimal(10_000)
-    min_trade_size_usd: Annotated[Decimal, Field(ge=0)] = Decimal(50)
-    max_fee_gwei: Annotated[Decimal, Field(gt=0)] = Decimal(100)
-    high_gas_cost_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50)
+    max_trade_size_usd: Annotated[UsdAmount, Field(gt=0)] = Decimal(10_000)
+    min_trade_size_usd: UsdAmount = Decimal(50)
+    max_fee_gwei: Annotated[Decimal, Field(gt=0, le=10**6, decimal_places=9)] = Decimal(100)
+    high_gas_cost_usd: Annotated[UsdAmount, Field(gt=0)] = Decimal(50)
     max_price_deviation: Fraction = Decimal("0.02")
     stable_price_deviation: Fraction = Decimal("0.003")
-    max_head_age_seconds: Annotated[int, Field(ge=0)] = 36
+    max_head_age_seconds: Annotated[int, Field(ge=0, le=10**9)] = 36
     deadline_seconds: Annotated[int, Field(ge=30, le=86_400)] = 600
-    interval_minutes: Annotated[Decimal, Field(gt=0)] = Decimal(5)
+    interval_minutes: Annotated[Minutes, Field(gt=0)] = Decimal(5)
 
     @field_validator("price_source")
     @classmethod
@@ -107,7 +113,7 @@ class Settings(PolicyFields, BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
-    chain_id: Annotated[int, Field(gt=0)]
+    chain_id: Annotated[int, Field(gt=0, lt=2**63)]
     rpc_url: SecretStr
     treasury_address: AddressField | None = None
     fund_name: str = "main"
@@ -122,9 +128,9 @@ class Settings(PolicyFields, BaseSettings):
     database_url: SecretStr = SecretStr("sqlite:///keeper-{chain_id}-{mode}.db")
     coingecko_api_key: SecretStr | None = None
     rpc_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
-    cycle_timeout_seconds: Annotated[float, Field(gt=0)] = 180.0
-    head_poll_seconds: Annotated[float, Field(gt=0)] = 4.0
-    heartbeat_seconds: Annotated[float, Field(gt=0)] = 60.0
+    cycle_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 180.0
+    head_poll_seconds: Annotated[float, Field(ge=0.01, le=3_600)] = 4.0
+    heartbeat_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60.0
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -145,7 +151,11 @@ class Settings(PolicyFields, BaseSettings):
     @field_validator("keystore_file", "keystore_password_file")
     @classmethod
     def _file_is_there(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_file():
+        try:
+            there = value is None or value.is_file()
+        except OSError as error:  # a folder that may not be entered
+            raise ValueError(f"cannot be looked at ({error.strerror})") from None
+        if not there:
             raise ValueError("there is no such file")
         return value
 
@@ -209,7 +219,8 @@ def explain(error: ValidationError) -> list[str]:
         text = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
         field = Settings.model_fields.get(name)
         secret = field is None or "SecretStr" in str(field.annotation)
-        shown = "" if secret else f" (it is {str(mistake['input'])!r})"
+        given = str(mistake["input"])
+        shown = "" if secret else f" (it is {given[:SHOWN]!r}{'...' if len(given) > SHOWN else ''})"
         lines.append(f"{name.upper()}: {text}{shown}")
     return lines
 

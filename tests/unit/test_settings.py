@@ -111,3 +111,21 @@ def test_env_example_names_every_variable_with_its_default() -> None:
     assert set(shown) == {name.upper() for name in Settings.model_fields}
     defaults = PolicyFields().as_variables()
     assert {name: shown[name] for name in defaults} == defaults
+
+
+@pytest.mark.parametrize(
+    "value", ["1e999999999", "1e-999999999", "1e400", "1e-400", "Infinity", "NaN", "-1", "9" * 5000]
+)
+@pytest.mark.parametrize("name", [n for n, f in Settings.model_fields.items() if f.annotation in (Decimal, int, float)])
+def test_a_number_that_no_computer_should_hold_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Before it is turned into an integer: 1e999999999 would fill the memory."""
+    with pytest.raises(ConfigurationError, match=f"^{name.upper()}: ") as caught:
+        load(monkeypatch, **{name.upper(): value})
+    assert len(str(caught.value)) < 300
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"KEYSTORE_FILE: cannot be looked at \(File name too long\)"):
+        load(monkeypatch, KEYSTORE_FILE="k" * 5000)

@@ -24,8 +24,7 @@ _NO_SUCH_METHOD: Final = ("not found", "not supported", "does not exist", "not a
 class EthereumChain:
     """One node, by its HTTP endpoint. Use as a context manager, or `close` at the end.
 
-    `symbols` are those the database knows; what is missing is asked of the tokens once. With `v2_router` the
-    wrapped native coin is known too, with `native_feed` the native coin's price.
+    With `v2_router` the wrapped native coin is known too, with `native_feed` the native coin's price.
     """
 
     def __init__(
@@ -36,10 +35,9 @@ class EthereumChain:
         timeout_seconds: float = 8.0,
         native_feed: Address | None = None,
         v2_router: Address | None = None,
-        symbols: Mapping[Address, str] | None = None,
     ) -> None:
         self._rpc = Rpc(url, timeout_seconds)
-        self._lens = Lens(self._rpc, chain_id, native_feed=native_feed, v2_router=v2_router, symbols=symbols)
+        self._lens = Lens(self._rpc, chain_id, native_feed=native_feed, v2_router=v2_router)
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,6 +76,10 @@ class EthereumChain:
         """Height of the newest block that cannot go any more, by the node's word."""
         return (await self._rpc.ask(Request("eth_getBlockByNumber", ["finalized", False], wire.block))).number
 
+    def learn_symbols(self, symbols: Mapping[Address, str]) -> None:
+        """Those that the database knows; what is missing is asked of the tokens once, in a request more."""
+        self._lens.learn(symbols)
+
     async def observe(self, block: Block, funds: Sequence[Fund]) -> Observation:
         return await self._lens.observe(block, funds)
 
@@ -108,7 +110,7 @@ class EthereumChain:
         """
         reply = await self._rpc.try_ask(Request("eth_sendRawTransaction", [wire.hexed(raw)], wire.hash32))
         if isinstance(reply, RpcError):
-            return f"error: {reverts.printable(reply.message)}"
+            return f"error: {wire.printable(reply.message)}"
         if reply != wire.hexed(keccak(raw)):
             return f"error: the node answered with another hash, {reply}"
         return "accepted"

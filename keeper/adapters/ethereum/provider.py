@@ -16,6 +16,8 @@ from keeper.core.redact import Redactor, origin
 from keeper.ports import ChainUnavailable
 
 _TEXT_LIMIT: Final = 300
+_LONGEST: Final = 64 << 20
+"""Bytes of an answer, unpacked. A hundred funds of eight assets take one million; without an end it is the memory's."""
 _DEEPEST: Final = 500
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 _ONCE_ONLY: Final = "eth_sendRawTransaction"
@@ -84,15 +86,15 @@ class StrictHTTPProvider(AsyncHTTPProvider):
 
     def unavailable(self, what: str) -> ChainUnavailable:
         """The outage in one line that an operator may see."""
-        text = self._redacted(" ".join(what.split()))
-        return ChainUnavailable(f"RPC {self.origin}: {text[:_TEXT_LIMIT]}")
+        text = wire.printable(self._redacted(" ".join(what.split())), _TEXT_LIMIT)
+        return ChainUnavailable(f"RPC {self.origin}: {text}")
 
     def error_of(self, error: object, method: str) -> RpcError:
         """The `error` of a reply as ours. Its message may quote the URL, and may be a page long."""
         if not isinstance(error, dict) or not isinstance(error.get("message"), str):
             raise self.unavailable(f"{method}: the error is malformed: {wire.shown(error)}")
         code = error.get("code")
-        message = self._redacted(error["message"])[:_TEXT_LIMIT]
+        message = wire.printable(self._redacted(error["message"]), _TEXT_LIMIT)
         return RpcError(method, code if isinstance(code, int) else 0, message, error.get("data"))
 
     async def _post(self, body: bytes, methods: str) -> Any:
@@ -126,7 +128,12 @@ class StrictHTTPProvider(AsyncHTTPProvider):
             if response.status != 200:
                 hint = " (rate limit)" if response.status == 429 else ""
                 raise self.unavailable(f"{methods}: HTTP status {response.status}{hint}")
-            return await response.read()
+            answer = bytearray()
+            async for chunk in response.content.iter_any():
+                answer += chunk
+                if len(answer) > _LONGEST:
+                    raise self.unavailable(f"{methods}: an answer of more than {_LONGEST >> 20} MiB")
+            return bytes(answer)
 
     def _open_session(self) -> aiohttp.ClientSession:
         # aiohttp binds a session to the running loop, so it cannot be made in __init__.

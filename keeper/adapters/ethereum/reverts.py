@@ -49,7 +49,7 @@ def revert_of(error: RpcError) -> SimulatedRevert | None:
     if any(words in message for words in _OUT_OF_GAS):
         return SimulatedRevert(guard="OutOfGas", detail="OutOfGas: the call needs more gas than it was given")
     if error.code in _REVERT_CODES or any(words in message for words in _EVM_WORDS):
-        return SimulatedRevert(guard="Reverted", detail=printable(error.message))
+        return SimulatedRevert(guard="Reverted", detail=wire.printable(error.message))
     return None
 
 
@@ -59,25 +59,22 @@ def explain(raw: bytes) -> SimulatedRevert:
     """
     entry = _known_errors().get(raw[:4])
     if entry is None:
-        return SimulatedRevert(guard="UnknownError", detail=f"unknown error {_cut(wire.hexed(raw))}")
+        return SimulatedRevert(guard="UnknownError", detail=f"unknown error {wire.cut(wire.hexed(raw))}")
     name = str(entry["name"])
     try:
         values = decode(input_types(entry), raw[4:])
     except (DecodingError, UnicodeDecodeError):
-        return SimulatedRevert(guard=name, detail=f"{name} with arguments that do not decode: {_cut(wire.hexed(raw))}")
+        return SimulatedRevert(
+            guard=name, detail=f"{name} with arguments that do not decode: {wire.cut(wire.hexed(raw))}"
+        )
     if entry is _ERROR:
-        told = printable(values[0]) or "no reason"
+        told = wire.printable(values[0]) or "no reason"
     elif entry is _PANIC:
         told = _PANICS.get(values[0], f"code {values[0]:#x}")
     else:
         arguments = zip(input_names(entry), values, strict=True)
         told = ", ".join(f"{argument} {_value(name, argument, value)}" for argument, value in arguments)
     return SimulatedRevert(guard=name, detail=f"{name}: {told}" if told else name)
-
-
-def printable(text: str, limit: int = 200) -> str:
-    """Foreign text without control characters and not longer than a line."""
-    return _cut("".join(char if char.isprintable() else " " for char in text).strip(), limit)
 
 
 @cache
@@ -102,7 +99,3 @@ def _revert_data(found: object) -> bytes:
         return _revert_data(found.get("data") or found.get("result") or found.get("output"))
     match = _HEX_TAIL.search(found) if isinstance(found, str) else None
     return bytes.fromhex(match[0][2:]) if match else b""
-
-
-def _cut(text: str, limit: int = 200) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -93,5 +93,14 @@ def hexed(raw: bytes) -> str:
 
 def shown(value: object) -> str:
     """A foreign value in a message: short whatever it is."""
-    text = "null" if value is None else repr(value[:60] if isinstance(value, str) else value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return cut("null" if value is None else repr(value[:60] if isinstance(value, str) else value), 60)
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Foreign text as one line that no terminal obeys and every encoding takes: no control characters, no halves of
+    surrogate pairs."""
+    return cut("".join(char if char.isprintable() else " " for char in text).strip(), limit)
+
+
+def cut(text: str, limit: int = 200) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -79,7 +79,8 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    Console(width=width).print(table)
+    # no markup: tokens, nodes and operators name things, and `[/b]` in a name must neither vanish nor raise
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
 
 
 def money(value: Decimal | None) -> str:

@@ -58,6 +58,15 @@ WRONG: dict[str, tuple[Any, str]] = {
     "a number for hex": (replying(lambda reply: reply | {"result": 31337}), "31337 where a number belongs"),
     "hex with a blank": (replying(lambda reply: reply | {"result": "0x1 "}), "where a number belongs"),
     "error without text": (replying(lambda reply: reply | {"error": {"code": 1}}), "the error is malformed"),
+    "error that commands the terminal": (
+        replying(lambda reply: reply | {"error": {"code": 1, "message": "\x1b[2Jgone\x07"}}),
+        "eth_chainId: [2Jgone (code 1)",
+    ),
+    "error that is no text": (
+        replying(lambda reply: reply | {"error": {"code": 1, "message": "half \ud800 pair"}}),
+        "eth_chainId: half pair (code 1)",
+    ),
+    "longer than memory": (saying(" " * (65 << 20)), "an answer of more than 64 MiB"),
     "error": (answering({}), "eth_chainId: the method eth_chainId does not exist (code -32601)"),
 }
 
