@@ -45,10 +45,6 @@ def test_with_nothing_wrong_it_trades(chain: LocalChain, keeper: Keeper) -> None
 # ---------------------------------------------------------------------------------------- wrong configuration
 
 CONFIGURATION: dict[str, tuple[Variables, list[str]]] = {
-    "nothing set": (
-        {"CHAIN_ID": "", "RPC_URL": "", "SEND_TRANSACTIONS": ""},
-        ["CHAIN_ID: is not set", "RPC_URL: is not set"],
-    ),
     "several": (
         {
             "CHAIN_ID": "mainnet",
@@ -109,6 +105,17 @@ def test_wrong_configuration_is_refused_before_anything_happens(eager: Keeper, n
     assert_lines(done.stderr, expected)
     assert done.stdout == ""
     assert eager.everything() == written
+
+
+def test_nothing_is_set_at_all(eager: Keeper) -> None:
+    written = eager.everything()
+    nothing = dict.fromkeys(eager.environment, "")
+    for command in (["run"], ["plan"], ["doctor"], ["status"], ["db", "upgrade"], ["config", "show"]):
+        done = eager(*command, **nothing)
+        assert (done.code, done.stdout) == (2, "")
+        assert_lines(done.stderr, ["CHAIN_ID: is not set", "RPC_URL: is not set"])
+    assert eager.everything() == written
+    assert not list(eager.folder.glob("keeper-*"))
 
 
 def test_the_command_itself_says_no_more_than_that(eager: Keeper) -> None:
