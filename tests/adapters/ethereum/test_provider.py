@@ -10,7 +10,7 @@ import pytest
 from eth_utils.address import to_checksum_address
 from web3 import AsyncWeb3
 
-from keeper.adapters.ethereum import wire
+from keeper.adapters.ethereum import provider, wire
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.provider import RpcError, StrictHTTPProvider
 from keeper.adapters.ethereum.rpc import Request, Rpc
@@ -66,7 +66,6 @@ WRONG: dict[str, tuple[Any, str]] = {
         replying(lambda reply: reply | {"error": {"code": 1, "message": "half \ud800 pair"}}),
         "eth_chainId: half pair (code 1)",
     ),
-    "longer than memory": (saying(" " * (65 << 20)), "an answer of more than 64 MiB"),
     "error": (answering({}), "eth_chainId: the method eth_chainId does not exist (code -32601)"),
 }
 
@@ -255,3 +254,12 @@ async def test_web3_works_over_the_same_transport() -> None:
             await w3.eth.get_balance(to_checksum_address(ZERO_ADDRESS))
         await provider.disconnect()
         assert KEY not in str(provider)
+
+
+async def test_an_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "_LONGEST", 2 << 20)
+    async with fake_node(saying(" " * (2 << 20) + "{")) as node:
+        rpc = Rpc(node.url(), 5.0)
+        with pytest.raises(ChainUnavailable, match="an answer of more than 2 MiB"):
+            await rpc.ask(CHAIN_ID)
+        await rpc.close()
