@@ -206,6 +206,9 @@ class Settings(PolicyFields, BaseSettings):
             return cls(**overrides)
         except ValidationError as error:
             raise ConfigurationError(explain(error)) from None
+        except (UnicodeDecodeError, OSError) as error:
+            why = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
+            raise ConfigurationError([f"the file .env {why}"]) from None
 
 
 def explain(error: ValidationError) -> list[str]:

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
-from keeper.core.units import E18, Timestamp, UsdE18
+from keeper.core.units import E18, UsdE18
 
 
 def percent(fraction: Fraction, places: int = 2) -> str:
@@ -34,6 +35,12 @@ def duration(seconds: int) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
-def utc(timestamp: Timestamp) -> str:
-    """RFC 3339 in UTC: `2023-11-14T22:13:20Z`."""
+LAST_SECOND: Final = 253_402_300_799
+"""Of the year 9999: RFC 3339 ends there, and a lying feed or node may claim any of 256 bits."""
+
+
+def utc(timestamp: int) -> str:
+    """RFC 3339 in UTC: `2023-11-14T22:13:20Z`; beyond the year 9999 seconds since 1970: `@999999999999`."""
+    if timestamp > LAST_SECOND:
+        return f"@{timestamp}"
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -105,6 +105,13 @@ def test_an_unknown_policy_variable_is_a_mistake() -> None:
         policy_fields(PolicyFields().as_variables() | {"DRIFT_TRESHOLD": "0.1"})
 
 
+def test_a_file_of_variables_that_is_no_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"RPC_URL=\xff\xfe")
+    with pytest.raises(ConfigurationError, match=r"^the file \.env is not UTF-8 text$"):
+        Settings.load()
+
+
 def test_env_example_names_every_variable_with_its_default() -> None:
     text = (ROOT / ".env.example").read_text()
     shown = dict(re.findall(r"^([A-Z_0-9]+)=(.*)$", text, re.MULTILINE))

@@ -18,6 +18,8 @@ from keeper.ports import SignedTransaction, SignerUnavailable
 LOCAL_CHAIN_ID: Final = 31337
 _PASSWORD_MODES: Final = (0o400, 0o600)
 _DYNAMIC_FEE: Final = 2
+_LONGEST_KEYSTORE: Final = 8_192
+"""Characters; a keystore has 500. Deeply nested JSON would overflow the C stack: py_ecc lifts the recursion limit."""
 _MAX_GAS: Final = 16_777_216
 """EIP-7825: a transaction with more is not valid any more."""
 
@@ -138,7 +140,11 @@ def _password(path: Path) -> str:
 
 def _keystore(path: Path) -> dict[str, object]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LONGEST_KEYSTORE + 1)
+        if len(text) > _LONGEST_KEYSTORE:
+            raise KeystoreError(f"{path} is not a Web3 Secret Storage file (too long)")
+        document = json.loads(text)
     except OSError as error:
         raise KeystoreError(f"keystore {path} cannot be read ({error.strerror})") from None
     except ValueError:

@@ -1,7 +1,6 @@
 """`keeper status`: how the funds are, from the books, and in one line why nothing is being traded."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +33,7 @@ async def _status(as_json: bool) -> Exit:
 
 def _show(fund: Mapping[str, Any]) -> None:
     from keeper.core.units import scaled, usd
+    from keeper.core.words import utc
 
     decision, job, intent = fund["decision"], fund["job"], fund["intent"]
     print(f"{fund['name']}: {_headline(fund)}")
@@ -47,7 +47,7 @@ def _show(fund: Mapping[str, Any]) -> None:
             if guard["verdict"] == "refuse":
                 print(f"  refused by {guard['name']}: {guard.get('detail') or guard['measured']}")
     if job and job["next_due"] is not None:
-        print(f"  next cycle at {_time(job['next_due'])} chain time")
+        print(f"  next cycle at {utc(job['next_due'])} chain time")
     if intent:
         print(f"  open transaction: intent {intent['id']}, {intent['state']}, nonce {intent['nonce']}")
     for alert in fund["alerts"]:
@@ -80,10 +80,6 @@ def _headline(fund: Mapping[str, Any]) -> str:
         return f"not trading: {decision['reason']}"
     words = {"held": "inside its thresholds", "submitted": "rebalanced", "planned": "would rebalance (dry run)"}
     return words[decision["action"]]
-
-
-def _time(timestamp: int) -> str:
-    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _plain(value: Any) -> Any:

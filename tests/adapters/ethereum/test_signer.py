@@ -125,6 +125,7 @@ def test_missing_files_are_named(files: tuple[Path, Path]) -> None:
     [
         "",
         "not json",
+        "[" * 100_000,
         "[]",
         "3",
         "{}",

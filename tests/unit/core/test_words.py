@@ -47,3 +47,16 @@ def test_plain_has_no_exponent_and_no_idle_zeros() -> None:
 
 def test_utc_is_rfc_3339() -> None:
     assert words.utc(Timestamp(1_700_000_000)) == "2023-11-14T22:13:20Z"
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "text"),
+    [
+        (1_700_000_000, "2023-11-14T22:13:20Z"),
+        (words.LAST_SECOND, "9999-12-31T23:59:59Z"),
+        (words.LAST_SECOND + 1, "@253402300800"),
+        (2**256 - 1, f"@{2**256 - 1}"),
+    ],
+)
+def test_any_second_that_a_feed_can_claim(timestamp: int, text: str) -> None:
+    assert words.utc(timestamp) == text
