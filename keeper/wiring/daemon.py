@@ -50,6 +50,7 @@ async def open_world(settings: Settings, *, dry_run: bool) -> AsyncIterator[tupl
     async with open_chain(settings) as chain:
         await check_chain(settings, chain)
         async with open_library(settings, mode, alone=True) as library:
+            chain.learn_symbols(await library.books.symbols())
             await register_first_fund(settings, library.books, chain, signer)
             await renew_policies(settings, library.books)
             books = KeyedBooks(library, keys)

@@ -40,16 +40,19 @@ class Lens:
         *,
         native_feed: Address | None = None,
         v2_router: Address | None = None,
-        symbols: Mapping[Address, str] | None = None,
     ) -> None:
         self._rpc = rpc
         self._chain_id = chain_id
         self._native_feed = native_feed or ZERO_ADDRESS
         self._v2_router = v2_router
         self._wrapped_native: Address | None = None
-        self._symbols = dict(symbols or {})
+        self._symbols: dict[Address, str] = {}
         self._funds_per_call = _FUNDS_PER_CALL
         self._override: Final = {LENS_ADDRESS: {"code": wire.hexed(artifact("Lens").runtime)}}
+
+    def learn(self, symbols: Mapping[Address, str]) -> None:
+        """What tokens call themselves, so that it need not be asked."""
+        self._symbols |= symbols
 
     async def observe(self, block: Block, funds: Sequence[Fund]) -> Observation:
         """One request, besides a second one in which tokens that were never met are asked for their symbols."""

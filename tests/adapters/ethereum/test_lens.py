@@ -89,7 +89,8 @@ async def test_an_idle_look_is_two_requests_however_many_funds(chain: EthereumCh
 
 async def test_symbols_that_the_database_knows_are_not_asked_for(local: LocalChain, funds: list[Fund]) -> None:
     symbols = {Address(token.address): f"K{token.symbol}" for token in local.deployment.tokens}
-    async with EthereumChain(local.url, 31337, symbols=symbols) as chain:
+    async with EthereumChain(local.url, 31337) as chain:
+        chain.learn_symbols(symbols)
         seen = await chain.observe(await chain.head(), funds)
         assert chain.requests == 2
     assert seen.wrapped_native is None
