@@ -79,7 +79,8 @@ async def submit(
 ) -> Result:
     """Record and intent are in the books by one transaction; only now is anything signed."""
     assert intent_id is not None, "an entry with an intent was stored without it"
-    state = await execute(intent_id, account, market, world, outbox)
+    assert entry.intent is not None
+    state = await execute(intent_id, entry.intent, account, market, world, outbox)
     return Result(cycle, entry.action, entry.reason, state)
 
 

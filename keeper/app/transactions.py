@@ -12,7 +12,7 @@ import structlog
 from keeper.app.settlement import settle
 from keeper.app.world import World
 from keeper.core import fees
-from keeper.core.ledger import Alert, AlertKind, Attempt, Intent, IntentState, Receipt, Record, RecordKind
+from keeper.core.ledger import Alert, AlertKind, Attempt, Intent, IntentState, NewIntent, Receipt, Record, RecordKind
 from keeper.core.model import Block, Fund, Market
 from keeper.core.outbox import (
     Abandon,
@@ -94,13 +94,16 @@ async def taken(fund: Fund, world: World) -> str | None:
     return f"open_transaction: transaction {others[0].id} of this signer is not settled yet" if others else None
 
 
-async def execute(intent_id: int, account: Account, market: Market, world: World, outbox: Outbox) -> IntentState:
-    """Sign and send an intent that was just planned, then follow it until it is mined. Ends early only by a timeout
-    or a stop; the intent then stays open and the next pass or the next process goes on with it."""
+async def execute(
+    intent_id: int, planned: NewIntent, account: Account, market: Market, world: World, outbox: Outbox
+) -> IntentState:
+    """Sign and send the intent that was just stored as `planned`, then follow it until it is mined.
+
+    Ends early only by a timeout or a stop; the intent then stays open and the next pass or the next process goes on.
+    """
     outbox.planned.add(intent_id)
-    intent = await world.books.intent(intent_id)
-    attempt = await _sign(intent, account, market, world)
-    await _send(intent, attempt, market.block.number, world, outbox)
+    attempt = await _sign(intent_id, planned, account, market, world)
+    await _send(intent_id, attempt, market.block.number, world, outbox)
     return await _follow(intent_id, world, outbox)
 
 
@@ -185,7 +188,7 @@ async def _perform(intent: Intent, step: Step, facts: ChainFacts, head: Block, w
             await _end(intent, IntentState.ABANDONED, "it was not signed in its own cycle", world)
         case Send(attempt) | Resend(attempt):
             await _unsettle(intent, step.state, world)
-            await _send(intent, attempt, head.number, world, outbox)
+            await _send(intent.id, attempt, head.number, world, outbox)
         case Settle(receipt):
             await settle(intent, receipt, step.state, head, world)
         case Finalize(receipt):
@@ -209,36 +212,36 @@ async def _unsettle(intent: Intent, state: IntentState, world: World) -> None:
         log.warning("transaction undone", intent=intent.id, was=intent.state.value)
 
 
-async def _sign(intent: Intent, account: Account, market: Market, world: World) -> Attempt:
+async def _sign(intent_id: int, planned: NewIntent, account: Account, market: Market, world: World) -> Attempt:
     """PLANNED -> SIGNED: nonce, bytes and hash are in the books when this returns."""
     signer = world.signer_of(market.fund)
     quote = fees.quote(market.block.base_fee, account.tip, market.policy.max_fee)
     if signer is None or isinstance(quote, fees.FeeTooHigh):
-        raise RuntimeError(f"intent {intent.id} was planned although it cannot be signed")
+        raise RuntimeError(f"intent {intent_id} was planned although it cannot be signed")
     signed = signer.sign(
-        intent.call,
+        planned.call,
         nonce=account.nonce,
-        gas_limit=intent.gas_limit,
+        gas_limit=planned.gas_limit,
         max_fee=quote.max_fee,
         max_tip=Wei(quote.max_tip),
-        chain_id=intent.chain_id,
+        chain_id=planned.chain_id,
     )
     return await world.books.save_attempt(
-        intent.id, signed, nonce=account.nonce, max_fee=quote.max_fee, max_tip=quote.max_tip
+        intent_id, signed, nonce=account.nonce, max_fee=quote.max_fee, max_tip=quote.max_tip
     )
 
 
-async def _send(intent: Intent, attempt: Attempt, height: int, world: World, outbox: Outbox) -> None:
+async def _send(intent_id: int, attempt: Attempt, height: int, world: World, outbox: Outbox) -> None:
     """Any reply counts as sent, and so does none: the node may have the bytes."""
-    outbox.sent[intent.id] = height
+    outbox.sent[intent_id] = height
     try:
         reply = await world.chain.send(attempt.raw)
     except ChainUnavailable as outage:
         reply = f"no reply: {outage}"
     await world.books.mark_sent(attempt.id, world.clock.now(), reply)
-    intent = await world.books.intent(intent.id)
+    intent = await world.books.intent(intent_id)
     await world.books.append(_outcome(intent, submission_body(intent, attempt, reply)))
-    log.info("transaction sent", intent=intent.id, hash=attempt.hash, nonce=attempt.nonce, reply=reply)
+    log.info("transaction sent", intent=intent_id, hash=attempt.hash, nonce=attempt.nonce, reply=reply)
 
 
 async def _end(intent: Intent, state: IntentState, reason: str, world: World) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, literal, select, text, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, case, func, literal, select, text, update
 
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.tables import (
@@ -31,6 +31,11 @@ _INTENTS = select(transaction_intent, decision.c.cycle_id).join(
     decision, decision.c.seq == _INTENT.decision_seq, isouter=True
 )
 _OPEN = _INTENTS.where(text(OPEN_INTENT))
+_OPEN_OF = _OPEN.where(_INTENT.signer == bindparam("signer"))
+_ONE = _INTENTS.where(_INTENT.id == bindparam("id"))
+_THEIRS: BindParameter[int] = bindparam("ids", expanding=True)
+_SWAPS = select(rebalance_transaction).where(_SWAP.intent_id.in_(_THEIRS)).order_by(_SWAP.position)
+_ATTEMPTS = select(transaction_attempt).where(_ATTEMPT.intent_id.in_(_THEIRS)).order_by(_ATTEMPT.id)
 
 
 def plan_intent(db: Connection, at: datetime, seq: int, cycle: CycleRecord, new: NewIntent) -> int:
@@ -116,13 +121,13 @@ def _swap_row(
 
 def open_intents(db: Connection, signer: Address | None) -> list[Intent]:
     """Intents that still bind their signer, oldest first."""
-    wanted = _OPEN if signer is None else _OPEN.where(_INTENT.signer == signer)
-    return _with_parts(db, db.execute(wanted).all())
+    rows = db.execute(_OPEN) if signer is None else db.execute(_OPEN_OF, {"signer": signer})
+    return _with_parts(db, rows.all())
 
 
 def intent(db: Connection, intent_id: int) -> Intent:
     """Raises LookupError."""
-    found = _with_parts(db, db.execute(_INTENTS.where(_INTENT.id == intent_id)).all())
+    found = _with_parts(db, db.execute(_ONE, {"id": intent_id}).all())
     if not found:
         raise LookupError(f"there is no intent {intent_id}")
     return found[0]
@@ -131,9 +136,9 @@ def intent(db: Connection, intent_id: int) -> Intent:
 def _with_parts(db: Connection, rows: Sequence[Row[Any]]) -> list[Intent]:
     if not rows:
         return []
-    ids = [row.id for row in rows]
-    swaps = db.execute(select(rebalance_transaction).where(_SWAP.intent_id.in_(ids)).order_by(_SWAP.position)).all()
-    attempts = db.execute(select(transaction_attempt).where(_ATTEMPT.intent_id.in_(ids)).order_by(_ATTEMPT.id)).all()
+    theirs = {"ids": [row.id for row in rows]}
+    swaps = db.execute(_SWAPS, theirs).all()
+    attempts = db.execute(_ATTEMPTS, theirs).all()
     return [
         Intent(
             id=row.id,
