@@ -4,8 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from scripts.benchmarks import cycle
+from scripts.benchmarks import cycle, idle
 from scripts.localchain.anvil import AnvilError
+from scripts.localchain.lockstep import KeeperFailed
 from scripts.localchain.node import TransactionFailed
 from scripts.localchain.process import Stopped, stopping_on_signals
 from scripts.localchain.rpc import RpcError
@@ -16,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with stopping_on_signals():
             return int(options.measure(options))
-    except (AnvilError, RpcError, TransactionFailed) as error:
+    except (AnvilError, RpcError, TransactionFailed, KeeperFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except Stopped:
@@ -27,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=(__doc__ or "").partition("\n")[0])
     subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
-    cycle.add_to(subjects)
+    for subject in (cycle, idle):
+        subject.add_to(subjects)
     return parser.parse_args(argv)
 
 

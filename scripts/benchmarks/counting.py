@@ -21,10 +21,10 @@ _SEND = "eth_sendRawTransaction"
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """`idle` by number of funds, each the methods request by request; `first` those of the very first round, when no
-    token is known yet. `trade` up to and with the request that holds the signed bytes."""
+    """The methods, request by request: `idle` by number of funds, `restarted` of the first cycle of a process that
+    finds its database, `trade` up to and with the request that holds the signed bytes."""
 
-    first: list[list[str]]
+    restarted: list[list[str]]
     idle: dict[int, list[list[str]]]
     trade: list[list[str]]
 
@@ -37,9 +37,6 @@ async def count_requests(
         idle: dict[int, list[list[str]]] = {}
         idle_folder = folder / "counting-idle"
         async with keeper_on(chain, idle_folder, IDLE_THRESHOLD, rpc_url=proxy.url, poll_seconds=_POLL) as keeper:
-            proxy.take()
-            await keeper.round_of(Action.HELD)
-            first = proxy.take()
             for count in counts:
                 await keeper.register(treasuries[:count])
                 chain.market.step({}, at=chain.node.head()[1] + STEP_SECONDS)  # all are due again
@@ -47,6 +44,10 @@ async def count_requests(
                 results = await keeper.run_until_all_ran()
                 assert [result.action for result in results] == [Action.HELD] * count
                 idle[count] = proxy.take()
+        async with keeper_on(chain, idle_folder, IDLE_THRESHOLD, rpc_url=proxy.url) as keeper:
+            proxy.take()
+            await keeper.round_of(Action.HELD)
+            restarted = proxy.take()
         async with keeper_on(chain, folder / "counting-trade", Decimal("0.01"), rpc_url=proxy.url) as keeper:
             await keeper.cycle_of_all()
             for prices in moves:
@@ -57,4 +58,4 @@ async def count_requests(
                 if result.action is Action.SUBMITTED:
                     break
             sent = next(number for number, methods in enumerate(asked) if _SEND in methods)
-    return Requests(first, idle, asked[: sent + 1])
+    return Requests(restarted, idle, asked[: sent + 1])

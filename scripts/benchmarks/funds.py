@@ -98,11 +98,11 @@ class Keeper:
 async def keeper_on(
     chain: LocalChain, folder: Path, threshold: Decimal, *, rpc_url: str | None = None, poll_seconds: float = 0.02
 ) -> AsyncIterator[Keeper]:
-    """What `keeper run` opens, by the same composition root, on a fresh SQLite file (WAL, synchronous=FULL).
+    """What `keeper run` opens, by the same composition root, on the SQLite file in `folder` (WAL, synchronous=FULL).
 
     `threshold` is the relative drift at which it trades, of 1; `rpc_url` a way to the node other than the direct one.
     """
-    folder.mkdir()  # noqa: ASYNC240 - nothing else runs yet
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
     variables = lockstep_environment(chain, folder, STEP_SECONDS, threshold)
     variables |= {"HEAD_POLL_SECONDS": str(poll_seconds), "RPC_URL": rpc_url or chain.url}
     settings = Settings.load(_env_file=None, **{name.lower(): value for name, value in variables.items()})

@@ -28,14 +28,14 @@ class Report:
     @property
     def within_limits(self) -> bool:
         """Of requests, which do not depend on the machine."""
-        idle = max(len(asked) for asked in self.requests.idle.values())
+        idle = max(len(asked) for asked in (self.requests.restarted, *self.requests.idle.values()))
         return idle <= IDLE_LIMIT and len(self.requests.trade) <= TRADE_LIMIT
 
     def as_json(self) -> str:
         return json.dumps(
             {
                 "requests": {
-                    "first_round": self.requests.first,
+                    "first_cycle_after_restart": len(self.requests.restarted),
                     "idle_cycle": {str(count): len(asked) for count, asked in self.requests.idle.items()},
                     "idle_limit": IDLE_LIMIT,
                     "trade_to_bytes": len(self.requests.trade),
@@ -74,6 +74,7 @@ class Report:
         lines = [f"{'JSON-RPC requests (a batch is one)':38}{'keeper':>10}{'limit':>18}"]
         for count, asked in self.requests.idle.items():
             lines.append(f"  {f'idle cycle, {_funds(count)}':36}{len(asked):10}{IDLE_LIMIT:18}")
+        lines.append(f"  {'the first after a restart':36}{len(self.requests.restarted):10}{IDLE_LIMIT:18}")
         lines.append(f"  {'trade, up to the signed bytes':36}{len(self.requests.trade):10}{TRADE_LIMIT:18}")
         lines += ["", f"{'milliseconds':38}{'median':>10}{'p95':>9}{'aim':>9}{'web3.py calls':>16}{'ratio':>8}"]
         for count, found in self.observed.items():
