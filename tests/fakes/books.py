@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from keeper.adapters.storage.errors import Conflict
-from keeper.core.journal import GENESIS, canonical, content_hash, link
+from keeper.core.journal import GENESIS, content_hash, link
 from keeper.core.ledger import (
     Alert,
     AlertKind,
@@ -290,7 +290,6 @@ class FakeBooks:
 
 def _append(shelf: _Shelf, records: Iterable[Record]) -> None:
     for record in records:
-        canonical(record.body)
         content = content_hash(record.body)
         shelf.journal.append(Entry(record, content, shelf.head, link(shelf.head, content)))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.factories import NOW
 
-HORIZON_SECONDS = 2 * 86_400.0
+HORIZON_SECONDS = 10 * 86_400.0
 """Nobody simulates more: what is still running then would run for ever."""
 
 
@@ -65,10 +65,11 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
 
 class FakeClock:
-    """Begins at `factories.NOW`. `skew_seconds` sets the wall clock off from the chain's."""
+    """Begins at `factories.NOW` when it is made. `skew_seconds` sets the wall clock off from the chain's."""
 
     def __init__(self, skew_seconds: int = 0) -> None:
         self.skew_seconds = skew_seconds
+        self._began = asyncio.get_running_loop().time()
 
     def timestamp(self) -> float:
         return NOW + self.monotonic()
@@ -77,7 +78,7 @@ class FakeClock:
         return datetime.fromtimestamp(self.timestamp() + self.skew_seconds, UTC)
 
     def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() - self._began
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

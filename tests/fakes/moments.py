@@ -1,4 +1,4 @@
-"""Every entrance to and exit from the world outside, numbered: the places where a process can be cut off."""
+"""Every entrance to and exit from the world outside: the places where a process can be cut off."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,27 +9,27 @@ from typing import NoReturn
 class Moments:
     """The chain and the books pass one moment before and one after each thing they do.
 
-    At moment number `cut` (from 0) the task that comes by stops for ever, as when a machine loses power or a peer stops
-    answering. With `deadly` the whole process is gone then: whoever comes by later goes no further either.
+    At moment `cut`, by its number from 0 or its name, the task that comes by stops for ever, as when a peer stops
+    answering. With `deadly` the machine has lost power: whoever comes by later goes no further either.
     `cycles_only` counts only what a cycle's own task passes.
     """
 
-    cut: int | None = None
+    cut: int | str | None = None
     deadly: bool = False
     cycles_only: bool = False
     passed: list[str] = field(default_factory=list)
-    reached: bool = False
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def pass_(self, name: str) -> None:
         await asyncio.sleep(0)
-        if self.reached and self.deadly:
+        if self.reached.is_set() and self.deadly:
             raise asyncio.CancelledError("the process is dead")
         task = asyncio.current_task()
         if self.cycles_only and not (task and task.get_name().startswith("cycle ")):
             return
         self.passed.append(name)
-        if not self.reached and self.cut == len(self.passed) - 1:
-            self.reached = True
+        if not self.reached.is_set() and self.cut in (name, len(self.passed) - 1):
+            self.reached.set()
             await never()
 
 

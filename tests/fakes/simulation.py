@@ -1,6 +1,7 @@
 """A whole world in one object: chain, books, keys, people to be told, and processes that start, run and die in it."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -88,6 +89,20 @@ class Simulation:
         process.stop.set()
         await task
         return process
+
+    async def die(self, moment: int | str, within: float = 1_000.0) -> bool:
+        """A process that is gone at that moment, its last act done or not. False when it never came to it."""
+        moments = self.watch(Moments(cut=moment, deadly=True))
+        process = self.process()
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(process.run())]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(moments.reached.wait(), within)
+        tasks += process.running.values()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.watch(Moments())
+        return moments.reached.is_set()
 
     async def until(self, happened: Callable[[], bool], within: float = 600.0) -> None:
         """Waits for something to be so, a second at a time."""

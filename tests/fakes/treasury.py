@@ -7,6 +7,7 @@ the feeds, as the contract's do.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from keeper.core.amm import v2
 from keeper.core.ledger import Call, RebalanceEvent, SwapFill
@@ -112,6 +113,14 @@ def _swap(
     )
     values = value_of(BaseUnits(spent), px_of(asset_in)), value_of(BaseUnits(got), px_of(asset_out))
     return after, SwapFill(venue.index, asset_in.token, asset_out.token, BaseUnits(spent), BaseUnits(got), *values)
+
+
+def moved_pool(treasury: Treasury, by: Fraction) -> Treasury:
+    """Somebody trades in the first pool: it holds `by` times as much of its first token for the same second."""
+    venue = treasury.venues[0]
+    assert isinstance(venue.state, V2State)
+    state = replace(venue.state, reserve0=BaseUnits(int(venue.state.reserve0 * by)))
+    return replace(treasury, venues=(replace(venue, state=state), *treasury.venues[1:]))
 
 
 def px_of(asset: Asset) -> Px:

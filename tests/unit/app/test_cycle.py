@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -10,12 +11,12 @@ import pytest
 from keeper.core.journal import content_hash
 from keeper.core.ledger import Action, AlertKind, Call, IntentState, Mode, RecordKind
 from keeper.core.model import FeedAnswer, Market, PriceSource, Treasury, Verdict
-from keeper.core.units import BaseUnits, Timestamp, Wei
+from keeper.core.units import Timestamp, Wei
 from keeper.ports import SignerUnavailable
 from tests import factories
 from tests.fakes.chain import BASE_FEE, BLOCK_SECONDS, TIP
 from tests.fakes.simulation import FINAL_SECONDS, Simulation, drifted, simulate
-from tests.fakes.treasury import Rebalanced, decision_in, rebalance
+from tests.fakes.treasury import Rebalanced, decision_in, moved_pool, rebalance
 
 pytestmark = pytest.mark.unit
 
@@ -239,7 +240,7 @@ async def test_books_hold_what_was_really_executed() -> None:
 async def test_receipt_with_status_0_fails_the_rebalance_and_tells() -> None:
     """The pool moves between rehearsal and inclusion."""
     sim = await simulate()
-    sim.chain.alter(sim.fund.treasury, dearer)
+    sim.chain.alter(sim.fund.treasury, lambda item: moved_pool(item, Fraction(106, 100)))
     await sim.run(FINAL_SECONDS)
     assert sim.state is S.FINAL_REVERTED
     assert {row.status for row in sim.books.stored.swaps[sim.intent.id]} == {"failed"}
@@ -249,13 +250,6 @@ async def test_receipt_with_status_0_fails_the_rebalance_and_tells() -> None:
     assert sim.alerts.kinds() == [AlertKind.REBALANCE_FAILED]
     assert AlertKind.REBALANCE_FAILED in sim.books.open_alerts()
     assert sim.treasury.last_id == drifted().treasury.last_id
-
-
-def dearer(item: Treasury) -> Treasury:
-    """WETH falls by 6 % in its pool: somebody sold there."""
-    pool = item.venues[0].state
-    moved = replace(pool, reserve0=BaseUnits(pool.reserve0 * 106 // 100))  # type: ignore[type-var, union-attr]
-    return replace(item, venues=(replace(item.venues[0], state=moved), *item.venues[1:]))
 
 
 async def test_decision_in_the_call_is_the_hash_of_its_record() -> None:

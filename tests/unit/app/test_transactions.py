@@ -1,0 +1,301 @@
+"""Exactly once: a restart in every state, replies that are lost or lie, reorganisations, and a nonce that is taken."""
+
+import asyncio
+from fractions import Fraction
+
+import pytest
+
+from keeper.core.ledger import AlertKind, IntentState
+from keeper.core.model import Treasury
+from keeper.core.outbox import RESEND_AFTER_HEADS
+from tests.fakes.chain import BLOCK_SECONDS, FINALITY, Sending
+from tests.fakes.simulation import FINAL_SECONDS, Simulation, simulate
+from tests.fakes.treasury import moved_pool
+
+pytestmark = pytest.mark.unit
+
+S = IntentState
+
+
+def one_transaction(sim: Simulation) -> bool:
+    """Signed once, mined once, whatever went over the wire how often."""
+    mined = sim.chain.mined(sim.fund.signer)
+    return len(sim.signer.signed) == len(mined) == len(set(sim.chain.wire)) == 1
+
+
+def cheaper(item: Treasury) -> Treasury:
+    """WETH falls by 6 % in its pool, beyond what the swap tolerates."""
+    return moved_pool(item, Fraction(106, 100))
+
+
+def richer(item: Treasury) -> Treasury:
+    """WETH rises by 0.1 % in its pool."""
+    return moved_pool(item, Fraction(999, 1000))
+
+
+# ------------------------------------------------------------------------------------- restart in every state
+
+
+async def test_plan_of_an_earlier_process_is_abandoned() -> None:
+    sim = await simulate()
+    assert await sim.die("after commit_cycle")
+    assert sim.books.states() == [S.PLANNED]
+    await sim.run(30)
+    assert sim.books.states() == [S.ABANDONED]
+    assert not sim.signer.signed
+    assert {row.status for row in sim.books.stored.swaps[1]} == {"failed"}
+    assert sim.alerts.kinds() == [AlertKind.REBALANCE_FAILED]
+    await sim.run(400)
+    assert sim.books.states() == [S.ABANDONED, S.FINAL_OK]
+    assert one_transaction(sim)
+
+
+async def test_signed_bytes_of_an_earlier_process_are_sent() -> None:
+    sim = await simulate()
+    assert await sim.die("after save_attempt")
+    assert (sim.books.states(), sim.chain.wire) == ([S.SIGNED], [])
+    raw = sim.intent.attempts[0].raw
+    await sim.run(FINAL_SECONDS)
+    assert sim.chain.wire == [raw]
+    assert sim.books.states() == [S.FINAL_OK]
+    assert one_transaction(sim)
+
+
+async def test_bytes_that_were_sent_before_the_books_knew_are_known_to_the_node() -> None:
+    sim = await simulate()
+    assert await sim.die("after send")
+    assert (sim.books.states(), len(sim.chain.wire)) == ([S.SIGNED], 1)
+    await sim.run(FINAL_SECONDS)
+    assert [reply for _, reply in sim.books.stored.replies] == ["error: already known"]
+    assert sim.books.states() == [S.FINAL_OK]
+    assert one_transaction(sim)
+
+
+async def test_sent_transaction_that_was_mined_meanwhile_is_settled() -> None:
+    sim = await simulate()
+    assert await sim.die("after mark_sent")
+    await sim.clock.sleep(5 * BLOCK_SECONDS)
+    assert sim.books.states() == [S.SENT]
+    await sim.run(30)
+    assert sim.books.states() == [S.FINAL_OK]
+    assert len(sim.chain.wire) == 1
+
+
+async def test_sent_transaction_that_the_pool_forgot_is_sent_again() -> None:
+    sim = await simulate()
+    assert await sim.die("after mark_sent")
+    sim.chain.forget()
+    await sim.run(FINAL_SECONDS)
+    assert len(sim.chain.wire) == 2
+    assert sim.books.states() == [S.FINAL_OK]
+    assert one_transaction(sim)
+
+
+async def test_mined_transaction_becomes_final() -> None:
+    sim = await simulate()
+    assert await sim.die("after settle")
+    assert sim.books.states() == [S.MINED_OK]
+    await sim.run(10)
+    assert sim.books.states() == [S.MINED_OK]
+    await sim.run(FINAL_SECONDS)
+    assert sim.books.states() == [S.FINAL_OK]
+    assert sim.books.events().count("receipt") == sim.books.events().count("finality") == 1
+    (finality,) = sim.books.bodies("finality")
+    assert int(finality["finalized_block"]) >= int(finality["block_number"])
+    assert int(finality["finalized_block"]) <= sim.chain.blocks[-1].block.number - FINALITY
+
+
+async def test_reverted_transaction_becomes_final_too() -> None:
+    sim = await simulate()
+    sim.chain.alter(sim.fund.treasury, cheaper)
+    assert await sim.die("after settle")
+    assert sim.books.states() == [S.MINED_REVERTED]
+    await sim.run(FINAL_SECONDS)
+    assert sim.books.states() == [S.FINAL_REVERTED]
+    assert sim.books.open_alerts()[AlertKind.REBALANCE_FAILED].count == 1
+
+
+async def test_old_receipt_is_settled_although_the_node_forgot_the_state_after_it() -> None:
+    """The daemon was away for longer than a node that is no archive remembers."""
+    sim = await simulate()
+    assert await sim.die("after mark_sent")
+    sim.chain.mine(200)
+    sim.clock.skew_seconds = 200 * BLOCK_SECONDS
+    sim.chain.state_kept_from = sim.chain.blocks[-1].block.number - 100
+    await sim.run(30)
+    assert sim.books.states() == [S.FINAL_OK]
+    settled = sim.books.stored.settled[1]
+    assert (settled.assets_after, settled.nav_after, settled.gas_cost) == ((), None, None)
+    assert {row.status for row in sim.books.stored.swaps[1]} == {"completed"}
+
+
+async def test_young_receipt_waits_for_the_node_to_show_the_state_after_it() -> None:
+    sim = await simulate()
+    assert await sim.die("after mark_sent")
+    sim.chain.mine(2)
+    sim.chain.state_kept_from = sim.chain.blocks[-1].block.number
+    sim.clock.skew_seconds = 2 * BLOCK_SECONDS
+    await sim.run(30)
+    assert sim.books.states() == [S.SENT]
+    sim.chain.state_kept_from = 0
+    await sim.run(FINAL_SECONDS)
+    assert sim.books.stored.settled[1].assets_after
+
+
+# ------------------------------------------------------------------------------------- replies
+
+
+@pytest.mark.parametrize(
+    ("fate", "reply"),
+    [
+        (Sending.REPLY_LOST, "no reply: the reply was lost"),
+        (Sending.REQUEST_LOST, "no reply: the request was lost"),
+        (Sending.MISREPORTED, "error: internal error"),
+        (Sending.REFUSED, "error: rejected"),
+    ],
+)
+async def test_any_reply_counts_as_sent_and_so_does_none(fate: Sending, reply: str) -> None:
+    sim = await simulate()
+    sim.chain.sending.append(fate)
+    await sim.run(6)
+    assert sim.books.states() == [S.SENT]
+    assert [said for _, said in sim.books.stored.replies] == [reply]
+    assert [body["reply"] for body in sim.books.bodies("submission")] == [reply]
+    await sim.run(FINAL_SECONDS + BLOCK_SECONDS * RESEND_AFTER_HEADS)
+    assert sim.books.states() == [S.FINAL_OK]
+    assert one_transaction(sim)
+
+
+async def test_bytes_are_sent_again_after_some_heads_without_a_receipt() -> None:
+    sim = await simulate(cycle_timeout_seconds=10_000.0)
+    sim.chain.sending.append(Sending.REQUEST_LOST)
+    await sim.run(BLOCK_SECONDS * RESEND_AFTER_HEADS - 4)
+    assert not sim.chain.wire
+    sim = await simulate(cycle_timeout_seconds=10_000.0)
+    sim.chain.sending.append(Sending.REQUEST_LOST)
+    await sim.run(BLOCK_SECONDS * RESEND_AFTER_HEADS + 4)
+    assert len(sim.chain.wire) == 1
+
+
+async def test_receipt_that_is_indexed_late_is_waited_for() -> None:
+    """The nonce is spent and no receipt is there: the node's index is behind its blocks."""
+    sim = await simulate()
+    sim.chain.hides_receipts = True
+    await sim.run(60)
+    assert sim.books.states() == [S.SENT]
+    sim.chain.hides_receipts = False
+    await sim.run(FINAL_SECONDS)
+    assert sim.books.states() == [S.FINAL_OK]
+    assert len(sim.chain.wire) == 1
+    assert not sim.alerts.told
+
+
+# ------------------------------------------------------------------------------------- reorganisations
+
+
+async def test_receipt_that_is_gone_makes_it_sent_again() -> None:
+    sim = await simulate()
+    await sim.run(BLOCK_SECONDS + 4)
+    assert sim.books.states() == [S.MINED_OK]
+    sim.chain.reorganise(1)
+    sim.chain.congested = True
+    sim.chain.forget()
+    await sim.run(BLOCK_SECONDS)
+    assert sim.books.states() == [S.SENT]
+    assert {(row.status, row.fill) for row in sim.books.stored.swaps[1]} == {("pending", None)}
+    assert sim.books.bodies("sent")[0]["reason"] == "it was mined_ok, and the chain no longer says so"
+    sim.chain.congested = False
+    await sim.run(FINAL_SECONDS)
+    assert sim.books.states() == [S.FINAL_OK]
+    assert one_transaction(sim)
+    assert sim.treasury.last_id == 5
+
+
+async def test_receipt_of_another_block_is_written_over_the_first() -> None:
+    """Included again after somebody else's trade: other amounts, and the books hold those."""
+    sim = await simulate()
+    await sim.run(BLOCK_SECONDS + 4)
+    first = sim.books.stored.swaps[1]
+    sim.chain.alter(sim.fund.treasury, richer)
+    sim.chain.reorganise(1, included_again=True)
+    await sim.run(BLOCK_SECONDS + 4)
+    second = sim.books.stored.swaps[1]
+    assert sim.books.states() == [S.MINED_OK]
+    assert second != first
+    assert sim.intent.attempts[0].block_hash == sim.chain.blocks[1].block.hash
+    await sim.run(FINAL_SECONDS)
+    assert sim.books.states() == [S.FINAL_OK]
+    received = sum(row.fill.amount_out for row in second[:1] if row.fill)
+    usdc = sim.treasury.assets[2].balance or 0
+    assert usdc == 200_000 * 10**6 + received - sim.intent.swaps[1].amount_in
+
+
+async def test_head_that_goes_back_is_looked_at() -> None:
+    """A node that leads, then one that lags behind: the intent is not forgotten until the first height is reached."""
+    sim = await simulate()
+    assert await sim.die("after mark_sent")
+    process = sim.process()
+    sim.chain.congested = True
+    task = asyncio.create_task(process.run())
+    await sim.clock.sleep(2)
+    ahead = list(sim.chain.blocks)
+    sim.chain.mine(1_000)
+    leading = sim.chain.blocks
+    await sim.clock.sleep(6)
+    assert process.outbox.looked_at == leading[-1].block.hash
+    sim.chain.blocks, sim.chain.congested = ahead, False
+    await sim.clock.sleep(FINAL_SECONDS)
+    process.stop.set()
+    await task
+    assert sim.books.states() == [S.FINAL_OK]
+
+
+# ------------------------------------------------------------------------------------- a nonce that is taken
+
+
+async def test_nonce_spent_by_a_stranger_halts_and_tells_once() -> None:
+    sim = await simulate()
+    sim.chain.congested = True
+    await sim.run(6)
+    sim.chain.foreign(sim.fund.signer)
+    sim.chain.congested = False
+    await sim.run(60)
+    assert sim.books.states() == [S.SENT]  # the node's index may be late
+    deadline = sim.intent.call.deadline
+    await sim.run(deadline - sim.clock.timestamp() + 2 * BLOCK_SECONDS)
+    assert sim.books.states() == [S.NONCE_STOLEN]
+    await sim.run(1_000)
+    assert sim.books.states() == [S.NONCE_STOLEN]
+    assert len(sim.signer.signed) == 1
+    halted = [alert for alert in sim.alerts.told if alert.kind is AlertKind.FUND_HALTED]
+    assert [alert.message for alert in halted] == [
+        "transaction nonce_stolen: nonce 0 was spent by a transaction that is not intent 1's"
+    ]
+    assert sim.books.open_alerts()[AlertKind.FUND_HALTED].count == 1
+
+
+async def test_stolen_nonce_that_a_reorganisation_gives_back_is_used() -> None:
+    sim = await simulate()
+    sim.chain.congested = True
+    await sim.run(6)
+    sim.chain.hides_receipts, sim.chain.congested = True, False
+    await sim.run(sim.intent.call.deadline - sim.clock.timestamp() + 2 * BLOCK_SECONDS)
+    assert sim.books.states() == [S.NONCE_STOLEN]
+    sim.chain.hides_receipts = False
+    await sim.run(30)
+    assert sim.books.states() == [S.FINAL_OK]  # it had been ours all along
+
+
+async def test_nonce_that_is_taken_amid_a_cycle_moves_nothing() -> None:
+    """Another program spends it between rehearsal and signature: our bytes can only be refused."""
+    sim = await simulate()
+
+    def taken(*_: object) -> None:
+        sim.chain.foreign(sim.fund.signer)
+        sim.chain.mine()
+
+    sim.signer.witness = taken
+    await sim.run(FINAL_SECONDS)
+    assert {reply for _, reply in sim.books.stored.replies} == {"error: nonce too low"}
+    assert sim.treasury.last_id == 4
+    assert len(sim.signer.signed) == 1
