@@ -1,5 +1,7 @@
 """Which ends of a cycle a person must hear of."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from keeper.core.deliberation import Deliberation
@@ -22,6 +24,20 @@ HALTING = frozenset(
     }
 )
 """Guards that stop a fund whatever its drift: somebody has to act."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What people were told of and still stands: it is told once, not at every cycle. The books count them all."""
+
+    standing: set[tuple[int, AlertKind]] = field(default_factory=set)
+
+    def news(self, fund_id: int, raised: Iterable[Alert], cleared: Iterable[AlertKind]) -> list[Alert]:
+        """The alerts that were not standing before. What is cleared is told again when it comes back."""
+        self.standing -= {(fund_id, kind) for kind in cleared}
+        fresh = [alert for alert in raised if (alert.fund_id, alert.kind) not in self.standing]
+        self.standing |= {(alert.fund_id, alert.kind) for alert in fresh}
+        return fresh
 
 
 def alerts_of(market: Market, thought: Deliberation, action: Action, reason: str) -> tuple[Alert, ...]:

@@ -104,7 +104,7 @@ async def _write(cycle: Cycle, entry: CycleRecord, world: World) -> int | None:
     intent_id = await world.books.commit_cycle(entry)
     cycle.committed = True
     log.info("cycle", action=entry.action.value, reason=entry.reason, block=entry.block_number)
-    for alert in entry.alerts:
+    for alert in world.told.news(entry.fund_id, entry.alerts, entry.cleared):
         await world.alerts.send(alert)
     return intent_id
 

@@ -1,8 +1,9 @@
 """What a cycle may reach: the ports, bound once in wiring."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from keeper.app.alarms import Told
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
 from keeper.ports import Alerts, Books, Chain, Clock, Signer, TreasuryCodec
@@ -25,3 +26,4 @@ class World:
     poll_seconds: float
     cycle_timeout_seconds: float
     heartbeat_seconds: float
+    told: Told = field(default_factory=Told)
