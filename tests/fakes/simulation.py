@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from keeper.app.alarms import Told
 from keeper.app.cycle import new_cycle, run_cycle
 from keeper.app.observe import observe
 from keeper.app.outcome import Result
@@ -30,7 +31,7 @@ FINAL_SECONDS = (FINALITY + 3) * BLOCK_SECONDS
 
 @dataclass
 class Simulation:
-    """`funds` are in the order of the markets. A new process has a new `Outbox`; that is all it does not know."""
+    """`funds` are in the order of the markets. A process knows what is in chain and books."""
 
     clock: FakeClock
     chain: FakeChain
@@ -77,8 +78,9 @@ class Simulation:
     # -------------------------------------------------------------------------------- processes
 
     def process(self, **options: Any) -> Scheduler:
-        """A process that is about to start."""
-        self.processes.append(Scheduler(options.pop("world", self.world), asyncio.Event(), **options))
+        """A process that is about to start. It does not know what people were told before."""
+        world = replace(self.world, told=Told())
+        self.processes.append(Scheduler(world, asyncio.Event(), **options))
         return self.processes[-1]
 
     async def run(self, seconds: float, **options: Any) -> Scheduler:
