@@ -245,6 +245,23 @@ contract LensTest is World {
         holds(funds[0].ok, "with enough it answers");
     }
 
+    /// @dev The same for what is read outside of a fund.
+    function test_too_little_gas_for_one_read_is_an_error() public view {
+        address[] memory list = new address[](1);
+        list[0] = token[WETH];
+        try lens.tokens{gas: 250_000}(list) {
+            holds(false, "must not answer");
+        } catch (bytes memory reason) {
+            holds(bytes4(reason) == Probe.Starved.selector, "Starved");
+        }
+        holds(lens.tokens{gas: 500_000}(list)[0].ok, "with enough it answers");
+        try lens.observe{gas: 250_000}(new ILens.Query[](0), address(feed[WETH])) {
+            holds(false, "must not answer");
+        } catch (bytes memory reason) {
+            holds(bytes4(reason) == Probe.Starved.selector, "Starved");
+        }
+    }
+
     // -------------------------------------------------------------------------------------------- helpers
 
     function _hostile() private pure returns (bytes[6] memory codes) {
