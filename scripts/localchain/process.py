@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -76,14 +76,6 @@ class Child:
 def _popen(
     args: Sequence[str | Path], output: IO[bytes], env: Mapping[str, str] | None, cwd: Path | None
 ) -> subprocess.Popen[bytes]:
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:  # it died between fork and prctl
-                os._exit(1)
-
     return subprocess.Popen(
         [str(arg) for arg in args],
         stdin=subprocess.DEVNULL,
@@ -92,8 +84,20 @@ def _popen(
         env=dict(env) if env is not None else None,
         cwd=cwd,
         start_new_session=True,  # Ctrl-C reaches us alone: we decide the order of the end
-        preexec_fn=die_with_parent,
+        preexec_fn=die_with(os.getpid()),
     )
+
+
+def die_with(parent: int) -> Callable[[], None]:
+    """What a child calls first, so that the kernel kills it when `parent`, its parent, dies. On Linux alone."""
+
+    def arrange() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it died between fork and prctl
+                os._exit(1)
+
+    return arrange
 
 
 @contextlib.contextmanager

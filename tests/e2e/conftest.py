@@ -8,6 +8,7 @@ import pytest
 from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.config import default_config
 from tests.e2e.keepers import Keeper
+from tests.e2e.nursery import Nursery, open_nursery
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +28,15 @@ def chain(shared_chain: LocalChain) -> Iterator[LocalChain]:
     shared_chain.node.revert(snapshot)
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    with open_nursery() as opened:
+        yield opened
+
+
 @pytest.fixture
-def keeper(chain: LocalChain, tmp_path: Path) -> Iterator[Keeper]:
+def keeper(chain: LocalChain, tmp_path: Path, nursery: Nursery) -> Iterator[Keeper]:
     """A keeper of the chain's treasury, not started. Whatever a test does with it, no secret may be found after."""
-    it = Keeper.of(chain, tmp_path / "keeper")
+    it = Keeper.of(chain, tmp_path / "keeper", nursery)
     yield it
     assert it.leaks() == []

@@ -4,12 +4,13 @@ import contextlib
 import io
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
@@ -23,6 +24,7 @@ from scripts.localchain.books import Books
 from scripts.localchain.chain import LocalChain
 from scripts.localchain.lockstep import Lockstep
 from scripts.localchain.process import Child
+from tests.e2e.nursery import Nursery
 
 COMMAND = Path(sys.executable).with_name("keeper")
 RPC_KEY = "rpc-key-0f9d2c7be14a"
@@ -56,11 +58,12 @@ class Keeper:
 
     folder: Path
     environment: dict[str, str]
-    spawned: list[Child] = field(default_factory=list)
+    nursery: Nursery
+    newest: Child | None = None
 
     @classmethod
-    def of(cls, chain: LocalChain, folder: Path, **variables: str) -> "Keeper":
-        """A keeper of the chain's first treasury that trades at 5 % of drift. `variables` win."""
+    def of(cls, chain: LocalChain, folder: Path, nursery: Nursery) -> "Keeper":
+        """A keeper of the chain's first treasury that trades at 5 % of drift."""
         secrets = folder / "secrets"
         secrets.mkdir(parents=True)
         environment = {
@@ -73,7 +76,7 @@ class Keeper:
             "MAX_HEAD_AGE_SECONDS": "0",  # chain time is ahead of the wall clock's here
             "HEAD_POLL_SECONDS": "0.05",
         }
-        return cls(folder, environment | variables)
+        return cls(folder, environment, nursery)
 
     @property
     def database(self) -> Path:
@@ -118,19 +121,24 @@ class Keeper:
         return Done(code, stdout, stderr)
 
     @contextlib.contextmanager
-    def running(self, *arguments: str, **variables: str) -> Iterator[Child]:
-        """`keeper run` in the background, ended by SIGTERM with the context unless it ended before."""
-        child = Child.spawn(
-            [COMMAND, "run", *arguments],
-            log=self.folder / "keeper.log",
-            env=self._environment(variables),
-            cwd=self.folder,
-        )
-        self.spawned.append(child)
+    def running(self, *arguments: str, installed: bool = False, **variables: str) -> Iterator[Child]:
+        """`keeper run` in the background, ended by SIGTERM with the context unless it was killed before.
+
+        `installed` starts the installed command; otherwise the nursery has a quicker one.
+        """
+        process: dict[str, Any] = {
+            "log": self.folder / "keeper.log",
+            "env": self._environment(variables),
+            "cwd": self.folder,
+        }
+        command = ["run", *arguments]
+        child = Child.spawn([COMMAND, *command], **process) if installed else self.nursery.start(command, **process)
+        self.newest = child
         try:
             yield child
         finally:
-            child.stop()
+            code = child.stop()
+        assert code in (0, -signal.SIGKILL), self.said()[-3000:]
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Nothing of the surrounding environment that could steer it, as `.env` of the project could."""
@@ -159,9 +167,11 @@ class Keeper:
         return log.read_text(errors="replace") if log.exists() else ""
 
     def until(self, poll: Callable[[], T | None], what: str, tick: Callable[[], object] = lambda: None) -> T:
-        """The first answer of `poll` that is neither None nor False nor empty."""
+        """The first answer of `poll` that is neither None nor False nor empty; no later than its daemon's end."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not (answer := poll()):
+            if self.newest and self.newest.exit_code() not in (None, 0, -signal.SIGKILL):
+                raise AssertionError(f"the keeper ended before: {what}\n{self.said()[-3000:]}")
             if time.monotonic() > deadline:
                 raise AssertionError(f"not within {PATIENCE_SECONDS:.0f} s: {what}\n{self.said()[-3000:]}")
             tick()

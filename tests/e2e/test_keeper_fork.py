@@ -9,7 +9,7 @@ from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.lockstep import Step
 from tests.e2e.keepers import Keeper, with_key
 from tests.e2e.onchain import Witness
-from tests.e2e.test_keeper_restart import assert_every_plan_happened_once, finish
+from tests.e2e.reckoning import assert_every_plan_happened_once, finish
 
 pytestmark = pytest.mark.e2e
 

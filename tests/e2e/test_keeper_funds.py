@@ -20,7 +20,7 @@ from scripts.localchain.node import Tx
 from scripts.localchain.state import SCRYPT_N
 from tests.e2e.keepers import Keeper, nonce
 from tests.e2e.onchain import Witness
-from tests.e2e.test_keeper_restart import finish
+from tests.e2e.reckoning import finish
 
 pytestmark = pytest.mark.e2e
 

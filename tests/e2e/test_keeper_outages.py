@@ -11,7 +11,7 @@ from scripts.localchain.chain import LocalChain
 from tests.e2e.gateway import HTML, SILENCE, UNAVAILABLE, Canned, Gateway, gateway_to
 from tests.e2e.keepers import Keeper, nonce, with_key
 from tests.e2e.onchain import Witness
-from tests.e2e.test_keeper_restart import assert_every_plan_happened_once, finish
+from tests.e2e.reckoning import assert_every_plan_happened_once, finish
 
 pytestmark = pytest.mark.e2e
 

@@ -11,46 +11,15 @@ import pytest
 from scripts.localchain import accounts
 from scripts.localchain.chain import LocalChain
 from scripts.localchain.lockstep import Step
-from scripts.localchain.process import Child
 from tests.e2e.gateway import gateway_to
 from tests.e2e.keepers import Keeper, nonce, with_key
 from tests.e2e.onchain import Witness
-from tests.e2e.test_keeper_daemon import assert_journal_recomputes
+from tests.e2e.reckoning import assert_every_plan_happened_once, finish
 
 pytestmark = pytest.mark.e2e
 
 HOUR = 3600
 STOP_SECONDS = 5
-OPEN = "SELECT * FROM transaction_intent WHERE state IN ('planned', 'signed', 'sent', 'mined_ok', 'mined_reverted')"
-
-
-def assert_every_plan_happened_once(chain: LocalChain, keeper: Keeper) -> int:
-    """Books and chain tell the same rebalances, in the same order; returns how many."""
-    events = Witness(chain).rebalances()
-    assert [event.id for event in events] == list(range(1, len(events) + 1))
-    completed = keeper.rows(
-        """SELECT i.treasury_id, i.nonce, a.hash, j.content FROM rebalance r
-           JOIN transaction_intent i ON i.id = r.intent_id
-           JOIN transaction_attempt a ON a.intent_id = i.id AND a.block_number IS NOT NULL
-           JOIN journal j ON j.seq = i.decision_seq
-           WHERE r.status = 'completed' ORDER BY i.id"""
-    )
-    assert [(event.id, event.tx_hash, event.decision) for event in events] == [
-        (int(row["treasury_id"]), row["hash"], row["content"]) for row in completed
-    ]
-    assert [row["nonce"] for row in completed] == list(range(len(events)))
-    assert nonce(chain) == len(events)
-    swaps = keeper.rows("SELECT status FROM rebalance_transaction WHERE tx_hash IS NOT NULL")
-    assert len(swaps) == sum(len(Witness(chain).moved(event.tx_hash)[0]) for event in events)
-    assert {swap["status"] for swap in swaps} <= {"completed"}
-    assert keeper.rows(OPEN) == []
-    assert_journal_recomputes(keeper)
-    return len(events)
-
-
-def finish(chain: LocalChain, keeper: Keeper) -> None:
-    """Blocks until nothing is open any more."""
-    keeper.until(lambda: keeper.rows(OPEN) == [], "all transactions final", chain.node.mine)
 
 
 @pytest.mark.parametrize("mempool", ["kept", "lost"])
@@ -58,7 +27,7 @@ def test_sigterm_while_waiting_for_a_receipt(chain: LocalChain, keeper: Keeper, 
     """Mining stands still. The intent stays open; the next keeper sends the same bytes again, and one trade it is."""
     chain.market.step({"WETH": Decimal(4000)}, at=chain.node.head()[1] + HOUR)
     chain.node.mine_every(0)
-    with keeper.running() as child:
+    with keeper.running(installed=True) as child:
         keeper.query_until("SELECT * FROM transaction_intent WHERE state = 'sent'")
         asked = time.monotonic()
         os.kill(child.pid, signal.SIGTERM)
@@ -82,13 +51,6 @@ def test_sigterm_while_waiting_for_a_receipt(chain: LocalChain, keeper: Keeper, 
         finish(chain, keeper)
     assert keeper.rows("SELECT hash, nonce FROM transaction_attempt") == sent
     assert assert_every_plan_happened_once(chain, keeper) == 1
-
-
-def test_sigterm_at_rest_and_during_the_start(keeper: Keeper) -> None:
-    with keeper.running() as child:
-        keeper.query_until("SELECT * FROM decision")
-        os.kill(child.pid, signal.SIGTERM)
-        assert child.wait(STOP_SECONDS) == 0
 
 
 MOMENTS = [
@@ -124,36 +86,20 @@ def test_killed_at_random(chain: LocalChain, keeper: Keeper, seed: int) -> None:
     chance = random.Random(seed)
     chain.node.mine_every(1)
     price = 3000
-    for _ in range(4):
+    for times in range(1, 5):
         with keeper.running() as child:
-            keeper.until(lambda child=child: f"pid {child.pid}" in keeper.said() or "heartbeat" in tail(keeper), "up")
+            keeper.until(lambda times=times: keeper.said().count("heartbeat") == times, "up")
             price = 7000 - price
             chain.market.step({"WETH": Decimal(price)}, at=chain.node.head()[1] + 2 * HOUR)
             child.wait(chance.uniform(0, 0.5))
             os.kill(child.pid, signal.SIGKILL)
             child.wait(5)
     with keeper.running() as child:
-        chain.market.step({"WETH": Decimal(7000 - price)}, at=chain.node.head()[1] + 2 * HOUR)
-        keeper.until(lambda: Witness(chain).last_id() > 0, "a rebalance")
         finish(chain, keeper)
-        idle(keeper, child)
+        market = keeper.lockstep(chain, child)
+        for last in (7000 - price, price):
+            market.cycle(Step("move", chain.node.head()[1] + 2 * HOUR, {"WETH": Decimal(last)}))
     assert assert_every_plan_happened_once(chain, keeper) >= 1
-
-
-def tail(keeper: Keeper) -> str:
-    return "\n".join(keeper.said().splitlines()[-3:])
-
-
-def idle(keeper: Keeper, child: Child) -> None:
-    """Nothing open, and the newest cycle has nothing to do."""
-    keeper.until(
-        lambda: (
-            keeper.rows(OPEN) == []
-            and keeper.rows("SELECT action FROM decision ORDER BY seq DESC LIMIT 1")[0]["action"] != "failed"
-        ),
-        "idle",
-    )
-    assert child.exit_code() is None
 
 
 def test_a_nonce_that_somebody_else_used_stops_the_signer(chain: LocalChain, keeper: Keeper) -> None:
