@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, cast
 
 from eth_utils.address import is_hex_address, to_checksum_address
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from keeper.core.ledger import Mode
@@ -31,6 +40,13 @@ def _address(value: object) -> str:
     if not isinstance(value, str) or not is_hex_address(value):
         raise ValueError("is not an address (0x and 40 hex digits)")
     return str(to_checksum_address(value))
+
+
+def name_of_fund(value: str) -> str:
+    """A name that can be typed, printed and stored. Raises ValueError."""
+    if not value.strip() or not value.isprintable() or len(value) > 64:
+        raise ValueError("must be 1 to 64 printable characters")
+    return value
 
 
 AddressField = Annotated[str, BeforeValidator(_address)]
@@ -116,7 +132,7 @@ class Settings(PolicyFields, BaseSettings):
     chain_id: Annotated[int, Field(gt=0, lt=2**63)]
     rpc_url: SecretStr
     treasury_address: AddressField | None = None
-    fund_name: str = "main"
+    fund_name: Annotated[str, AfterValidator(name_of_fund)] = "main"
     hub_token: AddressField | None = None
     uniswap_v2_router: AddressField | None = None
     native_usd_feed: AddressField | None = None

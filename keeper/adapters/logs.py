@@ -1,9 +1,10 @@
 """Logs: structlog to stderr, for a person or as JSON lines, with every secret taken out on the way."""
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -12,6 +13,23 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from keeper.core.redact import Redactor
 
 LIBRARIES = ("web3", "aiohttp", "urllib3", "httpx", "asyncio", "sqlalchemy", "alembic")
+
+
+class Lasting:
+    """A stream whose end stops nobody. A log's reader may leave and its disk may fill up while a transaction is under
+    way; what must not be lost is in the database."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def configure(log_format: str, level: str, secrets: Sequence[str]) -> None:
@@ -36,7 +54,7 @@ def configure(log_format: str, level: str, secrets: Sequence[str]) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Lasting(sys.stderr))),
         cache_logger_on_first_use=False,
     )
 

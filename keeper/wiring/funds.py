@@ -9,7 +9,7 @@ from keeper.adapters.ethereum.signer import LocalSigner
 from keeper.adapters.storage.books import SqlBooks
 from keeper.core.model import Fund
 from keeper.core.units import Address
-from keeper.settings import ConfigurationError, PolicyFields, Settings, address_or_none
+from keeper.settings import ConfigurationError, PolicyFields, Settings, address_or_none, name_of_fund
 from keeper.wiring.places import check_chain, check_treasury, configuration_errors, open_chain, open_library
 
 
@@ -44,6 +44,7 @@ async def add_fund(
 ) -> Fund:
     """A further fund: its key opens, a treasury answers at the address, and it has a policy. Else nothing is stored."""
     with configuration_errors():
+        name_of_fund(name)
         address = checked_address("treasury", treasury)
         hub_token = None if hub is None else checked_address("--hub", hub)
         signer = LocalSigner.from_keystore(keystore, password_file, settings.chain_id).address

@@ -136,3 +136,9 @@ def test_a_number_that_no_computer_should_hold_is_a_mistake(
 def test_a_file_in_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=r"KEYSTORE_FILE: cannot be looked at \(File name too long\)"):
         load(monkeypatch, KEYSTORE_FILE="k" * 5000)
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", "a\nb", " ", "x" * 65, "\udcff"])
+def test_a_fund_has_a_name_that_can_be_printed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^FUND_NAME: must be 1 to 64 printable characters"):
+        load(monkeypatch, FUND_NAME=name)

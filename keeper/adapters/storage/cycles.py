@@ -12,7 +12,7 @@ from keeper.adapters.storage.intents import plan_intent
 from keeper.adapters.storage.journal import append
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.tables import decision, price_update, scheduler_job, transaction_intent
-from keeper.adapters.storage.types import fitting_int, fitting_uint
+from keeper.adapters.storage.types import fitting_int, fitting_time, fitting_uint
 from keeper.core.ledger import AssetLine, CycleRecord
 from keeper.core.model import GuardResult
 
@@ -99,7 +99,7 @@ def _vote_rows(seq: int, cycle: CycleRecord) -> list[dict[str, Any]]:
             "token": token_of[vote.asset],
             "source": vote.source.value,
             "px": fitting_int(vote.px),
-            "updated_at": vote.updated_at,
+            "updated_at": fitting_time(vote.updated_at),
             "used": vote.used,
             "reason": vote.reason,
         }

@@ -9,6 +9,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 UINT256_MAX = 2**256 - 1
 INT256_MIN = -(2**255)
+BIGINT_MAX = 2**63 - 1
 INT256_MAX = 2**255 - 1
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -76,6 +77,11 @@ def fitting_uint(value: int | None) -> int | None:
 def fitting_int(value: int | None) -> int | None:
     """Likewise for int256, which the price of a broken feed may leave."""
     return value if value is not None and INT256_MIN <= value <= INT256_MAX else None
+
+
+def fitting_time(timestamp: int | None) -> int | None:
+    """Likewise for a BIGINT of seconds: a feed may claim to have spoken in any second of 256 bits."""
+    return timestamp if timestamp is not None and timestamp <= BIGINT_MAX else None
 
 
 class UtcTime(TypeDecorator[datetime]):

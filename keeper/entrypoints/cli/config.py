@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from keeper.entrypoints.cli.console import Exit, perform, show_json, show_table
+from keeper.entrypoints.cli.console import Exit, perform, show_json, show_table, unicode_text
 
 app = typer.Typer(no_args_is_help=True, help="Settings and policies.")
 
@@ -97,7 +97,9 @@ async def _set(name: str, changes: list[str], why: str) -> Exit:
         newest = (await library.books.policy_history(fund.id))[0]
         overrides = {key: value for key, value in (newest["overrides"] | wanted).items() if value}
         effective = policy_fields(defaults | overrides).as_variables()
-        pinned = await library.books.put_policy(fund.id, effective, overrides, by=getpass.getuser(), why=why)
+        pinned = await library.books.put_policy(
+            fund.id, effective, overrides, by=getpass.getuser(), why=unicode_text(why)
+        )
     print(f"{fund.name}: policy version {pinned.version}")
     return Exit.FINE
 

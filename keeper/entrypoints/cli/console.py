@@ -1,6 +1,8 @@
 """How commands speak: tables for people, JSON for machines, one line and an exit code for what went wrong."""
 
 import asyncio
+import contextlib
+import errno
 import json
 import os
 import sys
@@ -8,7 +10,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -29,6 +31,7 @@ def perform(work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:
 
     try:
         code = asyncio.run(work())
+        sys.stdout.flush()  # while a reader that has left can be told from a fault of ours
     except ConfigurationError as error:
         for problem in error.problems:
             complain(problem)
@@ -38,13 +41,35 @@ def perform(work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:
         code = Exit.CHECK
     except KeyboardInterrupt:
         code = Exit.FINE
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = Exit.FINE
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours, told without secrets
-        _confess(error)
-        code = Exit.UNEXPECTED
+        if (undelivered := _undelivered(error)) is None:
+            _confess(error)
+        code = Exit.UNEXPECTED if undelivered is None else undelivered
     raise typer.Exit(code)
+
+
+def _undelivered(error: Exception) -> Exit | None:
+    """When the output could not be written: its reader has left, which is fine, or its disk is full."""
+    if not isinstance(error, OSError) or error.errno not in (errno.EPIPE, errno.ENOSPC):
+        return None
+    _drop(sys.stdout)
+    if error.errno == errno.EPIPE:
+        return Exit.FINE
+    complain("the output cannot be written: the disk is full")
+    return Exit.CHECK
+
+
+def _drop(stream: TextIO) -> None:
+    """What is still buffered goes nowhere, or Python would try once more at exit, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def open_closed_streams() -> None:
+    """A process started without stdout or stderr (`>&-`) finds None there: what it says then goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
 
 
 def _confess(error: Exception) -> None:
@@ -56,7 +81,15 @@ def _confess(error: Exception) -> None:
 
 
 def complain(problem: str) -> None:
-    print(f"error: {problem}", file=sys.stderr)
+    try:
+        print(f"error: {problem}", file=sys.stderr)
+    except OSError:  # nobody listens; the exit code tells
+        _drop(sys.stderr)
+
+
+def unicode_text(argument: str) -> str:
+    """An argument as it can be stored: bytes that the terminal's encoding does not know become question marks."""
+    return argument.encode(errors="replace").decode()
 
 
 def show_json(value: Any) -> None:
@@ -80,7 +113,10 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         table.add_row(*(_text(cell) for cell in row))
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
     # no markup: tokens, nodes and operators name things, and `[/b]` in a name must neither vanish nor raise
-    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    with console.capture() as drawn:
+        console.print(table)
+    print(drawn.get(), end="")  # not by rich: it ends the process with 1 when the reader has left
 
 
 def money(value: Decimal | None) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from keeper import __version__
 from keeper.entrypoints.cli import config, db, doctor, funds, pause, plan, run, status, trades
+from keeper.entrypoints.cli.console import open_closed_streams
 
 app = typer.Typer(
     name="keeper",
@@ -35,4 +36,5 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 def main() -> None:
+    open_closed_streams()
     app()

@@ -16,7 +16,7 @@ from keeper.adapters.storage.types import UINT256_MAX
 from keeper.core.journal import GENESIS
 from keeper.core.ledger import Action, Alert, AlertKind, IntentState, Job
 from keeper.core.model import Fund, PriceSource, PriceVote
-from keeper.core.units import E18, Px, UsdE18
+from keeper.core.units import E18, Px, Timestamp, UsdE18
 from keeper.ports import BooksUnavailable
 from tests.adapters.storage import scenes
 from tests.factories import address
@@ -84,7 +84,7 @@ async def test_allocations_follow_the_newest_block(books: SqlBooks, database: Da
 async def test_what_no_uint256_holds_is_left_out(books: SqlBooks, database: Database, fund: Fund) -> None:
     """A token may claim any balance, a feed any price: that must not keep the cycle from being recorded."""
     liar = scenes.line(0, scenes.WETH, "W\0ETH\ud800", 18, UINT256_MAX, value=UsdE18(UINT256_MAX * 2))
-    vote = PriceVote(0, PriceSource.FEED, Px(-(2**300)), None, used=False, reason="negative")
+    vote = PriceVote(0, PriceSource.FEED, Px(-(2**300)), Timestamp(2**255), used=False, reason="negative")
     nav = UsdE18(UINT256_MAX * 3)
     await books.commit_cycle(scenes.trading(fund.id, assets=(liar, *scenes.lines()[1:]), votes=(vote,), nav=nav))
     held = {row["token"]: row for row in await rows(database, fund_asset_allocation)}

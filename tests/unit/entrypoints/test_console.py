@@ -1,8 +1,15 @@
-"""How commands speak: foreign names are shown as they are."""
+"""How commands speak: foreign names are shown as they are, and a stream that ends is no fault."""
+
+import errno
+import io
+import sys
 
 import pytest
+import structlog
+import typer
 
-from keeper.entrypoints.cli.console import show_table
+from keeper.adapters.logs import configure
+from keeper.entrypoints.cli.console import Exit, perform, show_table, unicode_text
 
 pytestmark = pytest.mark.unit
 
@@ -12,3 +19,46 @@ def test_a_name_is_no_markup(name: str, capsys: pytest.CaptureFixture[str]) -> N
     """Anybody names a token: what stands in its name neither vanishes nor ends the command."""
     show_table("", ["asset", "amount"], [[name, 1]])
     assert name in capsys.readouterr().out
+
+
+class Full(io.StringIO):
+    """A stream that takes nothing any more."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def write(self, _: str) -> int:
+        raise OSError(self._number, "no")
+
+
+async def talk() -> Exit:
+    print("something")
+    return Exit.FINE
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EPIPE, Exit.FINE), (errno.ENOSPC, Exit.CHECK)])
+def test_output_that_cannot_be_written_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: Exit
+) -> None:
+    monkeypatch.setattr(sys, "stdout", Full(number))
+    with pytest.raises(typer.Exit) as end:
+        perform(talk)
+    assert end.value.exit_code == code
+    told = "" if code is Exit.FINE else "error: the output cannot be written: the disk is full\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
+def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Between a commit and the sending of a transaction a line about it must not raise."""
+    monkeypatch.setattr(sys, "stderr", Full(number))
+    configure("console", "info", [])
+    try:
+        structlog.get_logger().info("transaction sent")
+    finally:
+        structlog.reset_defaults()
+
+
+def test_an_argument_in_an_unknown_encoding_can_be_stored() -> None:
+    assert unicode_text("caf\udce9") == "caf?"
