@@ -1,6 +1,6 @@
 """How many HTTP requests the node gets from the daemon: of an idle round, and of a trade up to its signed bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -30,7 +30,7 @@ class Requests:
 
 
 async def count_requests(
-    chain: LocalChain, treasuries: Sequence[Treasury], counts: Sequence[int], folder: Path, moves: Sequence[Prices]
+    chain: LocalChain, treasuries: Sequence[Treasury], counts: Sequence[int], folder: Path, moves: Iterator[Prices]
 ) -> Requests:
     """Through a counting proxy. The trade is the first that the market's `moves` bring about."""
     async with counting_proxy(chain.url) as proxy:
@@ -48,14 +48,14 @@ async def count_requests(
             proxy.take()
             await keeper.round_of(Action.HELD)
             restarted = proxy.take()
+        chain.node.automine()
         async with keeper_on(chain, folder / "counting-trade", Decimal("0.01"), rpc_url=proxy.url) as keeper:
-            await keeper.cycle_of_all()
-            for prices in moves:
-                chain.market.step(prices, at=chain.node.head()[1] + STEP_SECONDS)
+            action = Action.HELD
+            while action is Action.HELD:
+                chain.market.step(next(moves), at=chain.node.head()[1] + STEP_SECONDS)
                 proxy.take()
                 (result,) = await keeper.cycle_of_all()
-                asked = proxy.take()
-                if result.action is Action.SUBMITTED:
-                    break
+                action, asked = result.action, proxy.take()
+            assert action is Action.SUBMITTED, f"the trade was {action}: {result.reason}"
             sent = next(number for number, methods in enumerate(asked) if _SEND in methods)
     return Requests(restarted, idle, asked[: sent + 1])

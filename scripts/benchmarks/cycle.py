@@ -6,7 +6,6 @@ and web3.py's contract calls beside it, turn by turn.
 
 import argparse
 import asyncio
-import itertools
 import logging
 import os
 import sys
@@ -51,12 +50,12 @@ async def _measure(options: argparse.Namespace, parser: argparse.ArgumentParser)
         _say(f"a local chain with {counts[-1]} treasuries ...")
         with chain_of_funds(place, counts[-1]) as (chain, treasuries):
             moves = random_walk(chain.deployment.config.assets, 1, STEP_SECONDS)
+            _say("requests ...")
+            asked = await count_requests(chain, treasuries, counts, place, moves)
             _say("observations ...")
             observed = await time_observations(chain, treasuries, counts, place, options.rounds)
-            _say("trades ...")
+            _say("trades ...")  # last: each takes half a day, after a month the other treasuries' keepers expire
             traded = await time_trades(chain, moves, options.trades, options.rounds, place)
-            _say("requests ...")
-            asked = await count_requests(chain, treasuries, counts, place, list(itertools.islice(moves, 20)))
     report = Report(asked, observed, traded, (load_before, os.getloadavg()[0]))
     print(report.as_json() if options.json else report.as_table())
     return 0 if report.within_limits else 1
