@@ -29,6 +29,10 @@ class BooksUnavailable(Exception):
     """The database could not be read or written (locked, full, gone). The message is fit for an operator."""
 
 
+class NoBooks(BooksUnavailable):
+    """There is no database yet, or one without tables: nothing was lost, nothing was written."""
+
+
 class SignerUnavailable(Exception):
     """The key of a fund cannot be had. The message is fit for an operator."""
 

@@ -1,6 +1,6 @@
 """Is everything there that a fund needs? Each check says ok, warn or fail, and what to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from keeper.core.guards import figures, gates
@@ -23,15 +23,19 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """`fund` is empty for what all funds share."""
+
     name: str
     health: Health
     detail: str
+    fund: str = ""
 
 
 def examine(market: Market) -> list[Check]:
     """Everything that one look at the chain tells about a fund: the cycle's own gates, then what will fail soon."""
     checks = [_of_guard(guard) for guard in gates(market, agree(market)) if guard.name != "open_transaction"]
-    return [*checks, keeper_expiry(market), gas_reach(market), clock(market)]
+    checks += [keeper_expiry(market), gas_reach(market), clock(market)]
+    return [replace(check, fund=market.fund.name) for check in checks]
 
 
 def keeper_expiry(market: Market) -> Check:

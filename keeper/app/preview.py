@@ -11,7 +11,12 @@ from keeper.ports import Account, Chain, ChainUnavailable, Clock, Simulated, Sim
 
 
 async def look(
-    fund: Fund, pinned: PinnedPolicy, chain: Chain, clock: Clock, known_code: Mapping[Address, Hash32] | None = None
+    fund: Fund,
+    pinned: PinnedPolicy,
+    chain: Chain,
+    clock: Clock,
+    known_code: Mapping[Address, Hash32] | None = None,
+    open_intent: int | None = None,
 ) -> Market:
     """The fund's market at the newest block. Raises ChainUnavailable, also when no treasury answers."""
     block: Block = await chain.head()
@@ -29,7 +34,7 @@ async def look(
         native=seen.native,
         wrapped_native=seen.wrapped_native,
         known_code=dict(known_code or {}),
-        open_intent=None,
+        open_intent=open_intent,
     )
 
 

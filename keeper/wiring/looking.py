@@ -9,15 +9,14 @@ from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.codec import AbiCodec
 from keeper.app.doctor import Check, Health, examine
 from keeper.app.preview import look
-from keeper.core.journal import content_hash
-from keeper.core.ledger import Mode
 from keeper.core.model import Fund, Market, PinnedPolicy
 from keeper.core.redact import origin
-from keeper.core.units import ZERO_ADDRESS, Address, Hash32
-from keeper.ports import BooksUnavailable, ChainUnavailable
-from keeper.settings import ConfigurationError, PolicyFields, Settings, address_or_none
-from keeper.wiring.keys import Keys, played_address
-from keeper.wiring.places import check_chain, configuration_errors, open_chain, open_library
+from keeper.core.units import ZERO_ADDRESS
+from keeper.ports import BooksUnavailable, ChainUnavailable, NoBooks, SignerUnavailable
+from keeper.settings import ConfigurationError, Settings, address_or_none
+from keeper.wiring.keys import Keys
+from keeper.wiring.known import Known, known_funds
+from keeper.wiring.places import check_chain, open_chain, open_library
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,64 +31,75 @@ class Sight:
 @asynccontextmanager
 async def open_sight(settings: Settings, name: str | None) -> AsyncIterator[Sight]:
     """Look at a fund of the database, or at the environment's treasury when there is no database yet."""
-    mode = settings.mode()
-    fund, pinned, known_code = await _known_fund(settings, mode, name)
+    known = await known_funds(settings)
+    fund, pinned = known.one(name)
     async with open_chain(settings) as chain:
         await check_chain(settings, chain)
-        yield Sight(await look(fund, pinned, chain, SystemClock(), known_code), chain, AbiCodec())
+        yield Sight(await _look(fund, pinned, known, chain), chain, AbiCodec())
 
 
-async def _known_fund(
-    settings: Settings, mode: Mode, name: str | None
-) -> tuple[Fund, PinnedPolicy, dict[Address, Hash32]]:
-    try:
-        async with open_library(settings, mode, read_only=True) as library:
-            funds = await library.books.funds()
-            wanted = [fund for fund in funds if name is None or fund.name == name]
-            if len(wanted) == 1:
-                return wanted[0], await library.books.policy(wanted[0].id), await library.books.known_code()
-            names = ", ".join(fund.name for fund in funds) or "none"
-            raise ConfigurationError([f"which fund? there are: {names}"])
-    except BooksUnavailable as outage:
-        if settings.treasury_address is None or name not in (None, settings.fund_name):
-            raise ConfigurationError([f"no fund is known: TREASURY_ADDRESS is not set, and {outage}"]) from None
-    with configuration_errors():
-        signer = played_address(settings)
-    treasury = Address(settings.treasury_address)
-    fund = Fund(0, settings.fund_name, treasury, signer, address_or_none(settings.hub_token), paused=False)
-    digest = content_hash(PolicyFields.as_variables(settings))
-    return fund, PinnedPolicy(0, settings.to_policy(), digest), {}
+async def _look(fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain) -> Market:
+    waiting = known.open_intents.get(fund.signer)
+    return await look(fund, pinned, chain, SystemClock(), known.known_code, waiting)
 
 
 async def examine_everything(settings: Settings) -> list[Check]:
     """All of the doctor's checks; one that fails does not hide the next where that can still be asked."""
-    checks = [_examine_key(settings), await _examine_database(settings)]
+    keys = Keys(settings, settings.mode())
+    checks = [_examine_key(settings, keys), await _examine_database(settings)]
     async with open_chain(settings) as chain:
         try:
-            found = await chain.chain_id()
+            checks = await _examine_chain(settings, chain) + checks
         except ChainUnavailable as outage:
             return [Check("rpc", Health.FAIL, str(outage)), *checks]
-        checks.insert(0, Check("rpc", Health.OK, origin(settings.rpc_url.get_secret_value())))
-        same = found == settings.chain_id
-        detail = f"{found}" if same else f"CHAIN_ID is {settings.chain_id}, the node is of chain {found}"
-        checks.append(Check("chain_id", Health.OK if same else Health.FAIL, detail))
-        treasury = address_or_none(settings.treasury_address)
-        if treasury is not None:
-            there = bool(await chain.code_at(treasury))
-            detail = f"contract at {treasury}" if there else f"there is no contract at {treasury}"
-            checks.append(Check("treasury", Health.OK if there else Health.FAIL, detail))
-    if any(check.health is Health.FAIL for check in checks[1:]):
-        return checks
+        if any(check.health is Health.FAIL for check in checks):
+            return checks
+        try:
+            known = await known_funds(settings)
+        except (ConfigurationError, BooksUnavailable) as error:
+            return [*checks, Check("funds", Health.FAIL, str(error))]
+        keys.learn(known.rows)
+        for fund, pinned in known.funds.values():
+            checks += await _examine_fund(fund, pinned, known, chain, keys)
+    return checks
+
+
+async def _examine_chain(settings: Settings, chain: EthereumChain) -> list[Check]:
+    found = await chain.chain_id()
+    same = found == settings.chain_id
+    detail = f"{found}" if same else f"CHAIN_ID is {settings.chain_id}, the node is of chain {found}"
+    checks = [
+        Check("rpc", Health.OK, origin(settings.rpc_url.get_secret_value())),
+        Check("chain_id", Health.OK if same else Health.FAIL, detail),
+    ]
+    treasury = address_or_none(settings.treasury_address)
+    if treasury is not None:
+        there = bool(await chain.code_at(treasury))
+        detail = f"contract at {treasury}" if there else f"there is no contract at {treasury}"
+        checks.append(Check("treasury", Health.OK if there else Health.FAIL, detail))
+    return checks
+
+
+async def _examine_fund(
+    fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain, keys: Keys
+) -> list[Check]:
+    checks = []
+    if fund.id in keys.paths:
+        try:
+            keys.of(fund)
+            checks.append(Check("key", Health.OK, fund.signer, fund.name))
+        except SignerUnavailable as missing:
+            checks.append(Check("key", Health.FAIL, str(missing), fund.name))
     try:
-        async with open_sight(settings, None) as sight:
-            return [*checks, *examine(sight.market)]
+        checks += examine(await _look(fund, pinned, known, chain))
     except ChainUnavailable as outage:
-        return [*checks, Check("observation", Health.FAIL, str(outage))]
+        checks.append(Check("observation", Health.FAIL, str(outage), fund.name))
+    return checks
 
 
-def _examine_key(settings: Settings) -> Check:
+def _examine_key(settings: Settings, keys: Keys) -> Check:
     try:
-        address = Keys(settings, settings.mode()).open_environment()
+        address = keys.open_environment()
     except ConfigurationError as error:
         return Check("key", Health.FAIL, str(error))
     if address == ZERO_ADDRESS:
@@ -104,8 +114,7 @@ async def _examine_database(settings: Settings) -> Check:
             if await library.database.is_current():
                 return Check("database", Health.OK, f"{library.database.shown}, schema is current")
             return Check("database", Health.WARN, f"{library.database.shown}: old schema, run `keeper db upgrade`")
-    except ConfigurationError as error:
+    except NoBooks as missing:
+        return Check("database", Health.WARN, str(missing))
+    except (ConfigurationError, BooksUnavailable) as error:
         return Check("database", Health.FAIL, str(error))
-    except BooksUnavailable as outage:
-        missing = "there is no database" in str(outage)
-        return Check("database", Health.WARN if missing else Health.FAIL, str(outage))

@@ -97,8 +97,9 @@ def test_plan_tells_what_the_keeper_then_does(chain: LocalChain, keeper: Keeper)
     ]
     used = keeper.rows("SELECT gas_used FROM transaction_attempt")[0]["gas_used"]
     assert abs(used - plan["gas_units"]) < used // 5
-    cooling = keeper("plan", "--json")
-    assert cooling.json["action"] == "HOLD"
+    waiting = keeper("plan", "--json")
+    assert (waiting.code, waiting.json["action"]) == (3, "BLOCKED")
+    assert waiting.json["reason"].startswith("open_transaction: transaction 1 of this signer is not settled yet")
 
 
 def assert_plan_has_its_shape(plan: dict[str, Any]) -> None:
@@ -207,6 +208,18 @@ def test_a_policy_that_is_set_rules_the_next_cycle(chain: LocalChain, keeper: Ke
     assert keeper("config", "show", "lci", "--json").json["DRIFT_THRESHOLD"] == "0.05"
     changes = keeper.rows("SELECT body FROM journal WHERE kind = 'operator' ORDER BY seq")
     assert [json.loads(row["body"])["event"] for row in changes] == ["policy"] * 3
+
+
+def test_a_shorter_interval_does_not_wait_for_the_longer(chain: LocalChain, keeper: Keeper) -> None:
+    with keeper.running():
+        first = keeper.query_until("SELECT * FROM decision")
+        due = keeper.rows("SELECT next_due FROM scheduler_job")[0]["next_due"]
+        assert due == first["block_timestamp"] + HOUR
+        assert keeper("config", "set", "lci", "INTERVAL_MINUTES=2").code == 0
+        chain.node.mine(timestamp=chain.node.head()[1] + 119)
+        chain.node.mine(timestamp=first["block_timestamp"] + 120)
+        second = keeper.query_until(f"SELECT * FROM decision WHERE seq > {first['seq']}")
+        assert second["block_timestamp"] == first["block_timestamp"] + 120
 
 
 def test_pause_and_resume_while_it_runs(chain: LocalChain, keeper: Keeper) -> None:

@@ -110,6 +110,9 @@ def test_a_fund_added_while_the_keeper_runs_is_traded_with_its_own_key(pair: Pai
     assert shown["policy_version"] == 1
     assert [fund["name"] for fund in keeper("status", "--json").json] == ["lci", "two"]
     assert {row["fund"] for row in keeper("trades", "two", "--json").json} == {"two"}
+    examined = keeper("doctor", "--json")
+    assert examined.code == 0
+    assert {check["fund"] for check in examined.json if check["name"] == "gas_balance"} == {"lci", "two"}
     asked = keeper("plan")
     assert (asked.code, asked.errors) == (2, ["which fund? there are: lci, two"])
     assert keeper("plan", "two").code == 0
@@ -185,6 +188,10 @@ def test_a_fund_without_its_key_holds_up_nobody(pair: Pair, keeper: Keeper) -> N
     assert re.fullmatch("two: blocked: signer: keystore .*two.json cannot be read .*", done.errors[0])
     assert pair.traded() == [1, 0]
     assert nonce(pair.chain, pair.signer) == 0
+    examined = keeper("doctor", "--json")
+    assert examined.code == 3
+    failed = [(check["fund"], check["name"]) for check in examined.json if check["health"] == "fail"]
+    assert failed == [("two", "key")]
     assert keeper.rows("SELECT * FROM transaction_intent WHERE fund_id = 2") == []
 
 

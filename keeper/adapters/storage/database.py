@@ -19,7 +19,7 @@ from keeper.adapters.storage.tables import SCHEMA_VERSION, database_stamp
 from keeper.adapters.storage.types import rfc3339, utc_now
 from keeper.adapters.storage.url import DatabaseUrl, parse_url
 from keeper.core.ledger import Mode, Record, RecordKind
-from keeper.ports import BooksUnavailable
+from keeper.ports import BooksUnavailable, NoBooks
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Database:
         """
         where = parse_url(url)
         if where.path and read_only and not where.path.exists():
-            raise BooksUnavailable(f"there is no database at {where.shown}: {UPGRADE}")
+            raise NoBooks(f"there is no database at {where.shown}: {UPGRADE}")
         if where.path and not where.path.absolute().parent.is_dir():
             raise BooksUnavailable(f"directory {where.path.absolute().parent} for the database is not there")
         self = cls(

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from keeper.ports import BooksUnavailable
+from keeper.ports import BooksUnavailable, NoBooks
 
 UPGRADE = "run `keeper db upgrade`"
 
@@ -55,7 +55,7 @@ def unavailable(error: BaseException, shown: str) -> BooksUnavailable | None:
         return None
     cause: Any = error.orig if isinstance(error, DBAPIError) else error
     if _no_schema(cause):
-        return BooksUnavailable(f"database {shown} has no tables yet, or old ones: {UPGRADE}")
+        return NoBooks(f"database {shown} has no tables yet, or old ones: {UPGRADE}")
     if what := _by_code(cause):
         return BooksUnavailable(f"database {shown} {what}")
     if isinstance(error, DBAPIError) and error.connection_invalidated:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from keeper.adapters.storage.funds import fund
 from keeper.adapters.storage.journal import append, lock
-from keeper.adapters.storage.tables import policy_version
+from keeper.adapters.storage.tables import policy_version, scheduler_job
 from keeper.adapters.storage.types import rfc3339
 from keeper.core.journal import content_hash
 from keeper.core.ledger import Record, RecordKind
@@ -73,6 +73,10 @@ def put(
         "created_at": at,
     }
     db.execute(policy_version.insert(), row)
+    # a shorter interval does not wait for the end of the longer one
+    job = scheduler_job.c
+    due = update(scheduler_job).where(job.fund_id == fund_id).values(next_due=job.last_run + policy.interval_seconds)
+    db.execute(due)
     body = {
         "event": "policy",
         "fund": str(fund_id),

@@ -22,5 +22,5 @@ async def _doctor(as_json: bool) -> Exit:
     if as_json:
         show_json([asdict(check) for check in checks])
     else:
-        show_table("", ["check", "", "detail"], [[check.name, check.health, check.detail] for check in checks])
+        show_table("", ["fund", "check", "", "detail"], [[c.fund, c.name, c.health, c.detail] for c in checks])
     return Exit.CHECK if any(check.health is Health.FAIL for check in checks) else Exit.FINE

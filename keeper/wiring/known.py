@@ -1,0 +1,65 @@
+"""What the books know of the funds, for commands that look at the chain; without books, what the environment says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from keeper.core.journal import content_hash
+from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.units import Address, Hash32
+from keeper.ports import NoBooks
+from keeper.settings import ConfigurationError, PolicyFields, Settings, address_or_none
+from keeper.wiring.keys import played_address
+from keeper.wiring.places import configuration_errors, open_library
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`open_intents` are ids by signer, `rows` the funds as they are stored."""
+
+    funds: Mapping[str, tuple[Fund, PinnedPolicy]]
+    known_code: Mapping[Address, Hash32] = field(default_factory=dict)
+    open_intents: Mapping[Address, int] = field(default_factory=dict)
+    rows: tuple[Mapping[str, Any], ...] = ()
+
+    def one(self, name: str | None) -> tuple[Fund, PinnedPolicy]:
+        """The fund of that name; the only one when no name is given. Raises ConfigurationError."""
+        if name is None and len(self.funds) == 1:
+            return next(iter(self.funds.values()))
+        if name is not None and name in self.funds:
+            return self.funds[name]
+        names = ", ".join(self.funds) or "none"
+        wanted = "which fund?" if name is None else f"there is no fund {name!r};"
+        raise ConfigurationError([f"{wanted} there are: {names}"])
+
+
+async def known_funds(settings: Settings) -> Known:
+    """Of the database of these settings, or the environment's treasury when there is none or it holds no fund.
+
+    Raises ConfigurationError when there is no fund at all, or the database is another's; BooksUnavailable.
+    """
+    try:
+        async with open_library(settings, settings.mode(), read_only=True) as library:
+            books = library.books
+            funds, policies = await books.funds(), await books.policies()
+            if funds:
+                return Known(
+                    {fund.name: (fund, policies[fund.id]) for fund in funds},
+                    await books.known_code(),
+                    {intent.signer: intent.id for intent in await books.open_intents()},
+                    tuple(await books.fund_rows()),
+                )
+    except NoBooks as outage:
+        if settings.treasury_address is None:
+            raise ConfigurationError([f"no fund is known: TREASURY_ADDRESS is not set, and {outage}"]) from None
+    return Known({settings.fund_name: _of_environment(settings)})
+
+
+def _of_environment(settings: Settings) -> tuple[Fund, PinnedPolicy]:
+    if settings.treasury_address is None:
+        raise ConfigurationError(["no fund is known: TREASURY_ADDRESS is not set, and the database has no fund"])
+    with configuration_errors():
+        signer = played_address(settings)
+    treasury, hub = Address(settings.treasury_address), address_or_none(settings.hub_token)
+    fund = Fund(0, settings.fund_name, treasury, signer, hub, paused=False)
+    return fund, PinnedPolicy(0, settings.to_policy(), content_hash(PolicyFields.as_variables(settings)))
