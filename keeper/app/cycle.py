@@ -10,20 +10,17 @@ from keeper.app.observe import Unobserved
 from keeper.app.outcome import Cycle, Result
 from keeper.app.transactions import Outbox, execute, keyless, obstacle, taken
 from keeper.app.world import World
+from keeper.core import fees
 from keeper.core.deliberation import Deliberation, deliberate
 from keeper.core.journal import content_hash
 from keeper.core.ledger import Action, Call, CycleRecord, Mode, NewIntent, Record, RecordKind
 from keeper.core.model import Fund, Market
 from keeper.core.outcomes import simulation_body
 from keeper.core.records import decision_body, failure_body
-from keeper.core.units import BPS, Hash32, Timestamp
+from keeper.core.units import Hash32, Timestamp
 from keeper.ports import Account, Simulated, SimulatedRevert
 
 log = structlog.get_logger()
-
-GAS_HEADROOM_BPS = 2_000
-"""Above the node's estimate: pools move between estimate and inclusion, and a tick crossed costs gas."""
-
 
 def new_cycle(fund: Fund, world: World) -> Cycle:
     return Cycle(uuid.uuid4().hex, fund, world.clock.now())
@@ -116,7 +113,7 @@ def new_intent(cycle: Cycle, market: Market, thought: Deliberation, call: Call, 
         signer=market.fund.signer,
         chain_id=market.chain_id,
         call=call,
-        gas_limit=rehearsal.gas * (BPS + GAS_HEADROOM_BPS) // BPS,
+        gas_limit=fees.gas_limit(rehearsal.gas, len(thought.plan.swaps)),
         swaps=thought.plan.swaps,
     )
 
