@@ -22,6 +22,7 @@ from keeper.ports import Account, Simulated, SimulatedRevert
 
 log = structlog.get_logger()
 
+
 def new_cycle(fund: Fund, world: World) -> Cycle:
     return Cycle(uuid.uuid4().hex, fund, world.clock.now())
 

@@ -1,8 +1,18 @@
 """EIP-1559: what is offered for gas, when gas is too dear, and what it cost."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from keeper.core.units import E18, UsdE18, Wei
+from keeper.core.units import BPS, E18, UsdE18, Wei
+
+GAS_HEADROOM_BPS: Final = 2_000
+"""Above what the rehearsal took: pools move between it and inclusion, and a tick crossed costs gas."""
+GAS_PER_SWAP: Final = 44_200
+"""Two storage slots that were empty (EIP-2929, 22,100 each). A rehearsal runs in the second of the block it stands on:
+in it a V2 pair that was traded in that block leaves its price accumulators alone, and a V3 pool its oracle. A second
+later both write."""
+LARGEST_GAS_LIMIT: Final = 16_777_216
+"""EIP-7825: the gas that a transaction may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,11 @@ def quote(base_fee: Wei, tip: Wei, max_fee: Wei) -> FeeQuote | FeeTooHigh:
     if needed > max_fee:
         return FeeTooHigh(needed, max_fee)
     return FeeQuote(Wei(min(2 * base_fee + tip, max_fee)), tip)
+
+
+def gas_limit(rehearsed: int, swaps: int) -> int:
+    """Of a transaction whose rehearsal took `rehearsed` gas. What is not used is not paid."""
+    return min(rehearsed * (BPS + GAS_HEADROOM_BPS) // BPS + swaps * GAS_PER_SWAP, LARGEST_GAS_LIMIT)
 
 
 def gas_cost(gas_used: int, effective_gas_price: Wei, l1_fee: Wei | None = None) -> Wei:

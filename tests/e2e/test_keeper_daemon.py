@@ -177,3 +177,20 @@ def test_a_daemon_that_may_not_send_signs_nothing(chain: LocalChain, keeper: Kee
     with_key = keeper("run", "--once", KEEPER_ADDRESS=accounts.KEEPER, KEYSTORE_FILE="", KEYSTORE_PASSWORD_FILE="",
                       SEND_TRANSACTIONS="false")  # fmt: skip
     assert with_key.code == 0, with_key.stderr
+
+
+def test_pools_that_were_traded_in_the_observed_block_cost_more_gas_in_the_next(
+    chain: LocalChain, keeper: Keeper
+) -> None:
+    """A pair writes its price accumulators once a second: not in the rehearsal, which runs in that block's second. The
+    first time, here by emptied slots, that is two new slots a swap."""
+    prices = {"WETH": 4000, "WBTC": 50_000, "LINK": 12, "UNI": 10, "MATIC": 1}
+    chain.market.step({symbol: Decimal(price) for symbol, price in prices.items()}, at=chain.node.head()[1] + HOUR)
+    slots = [(pool.address, hex(slot)) for pool in chain.deployment.pools if pool.version == 2 for slot in (9, 10)]
+    chain.node.rpc.batch([("anvil_setStorageAt", [pair, slot, "0x" + "00" * 32]) for pair, slot in slots])
+    done = keeper("run", "--once")
+    assert done.code == 0, done.stderr
+    attempt = keeper.rows("SELECT * FROM transaction_attempt")[0]
+    intent = keeper.rows("SELECT * FROM transaction_intent")[0]
+    assert (intent["state"], len(Witness(chain).rebalances())) == ("mined_ok", 1)
+    assert attempt["gas_used"] < intent["gas_limit"]

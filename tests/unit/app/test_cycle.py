@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from keeper.core import fees
 from keeper.core.journal import content_hash
 from keeper.core.ledger import Action, AlertKind, Call, IntentState, Mode, RecordKind
 from keeper.core.model import FeedAnswer, Market, PriceSource, Treasury, Verdict
@@ -168,13 +169,13 @@ async def test_tip_that_lifts_the_price_above_the_cap_is_an_obstacle() -> None:
 
 async def test_balance_that_cannot_pay_for_the_gas_is_an_obstacle() -> None:
     sim = await simulate()
-    sim.chain.drain(sim.fund.signer, left=480_000 * (2 * BASE_FEE + TIP) - 1)
+    sim.chain.drain(sim.fund.signer, left=fees.gas_limit(400_000, 2) * (2 * BASE_FEE + TIP) - 1)
     await obstructed_by("gas_balance: ", sim)
 
 
 async def test_balance_that_just_pays_for_the_gas_is_none() -> None:
     sim = await simulate()
-    sim.chain.drain(sim.fund.signer, left=480_000 * (2 * BASE_FEE + TIP))
+    sim.chain.drain(sim.fund.signer, left=fees.gas_limit(400_000, 2) * (2 * BASE_FEE + TIP))
     assert (await sim.cycle()).action is Action.SUBMITTED
 
 
@@ -276,7 +277,7 @@ async def test_what_is_signed_is_what_was_simulated() -> None:
         sim = await simulate()
         await sim.cycle()
     assert sim.signer.signed[0].call == rehearsed[0]
-    assert sim.signer.signed[0].gas_limit == 480_000  # a fifth above the estimate
+    assert sim.signer.signed[0].gas_limit == fees.gas_limit(400_000, len(sim.intent.swaps))
 
 
 async def test_record_and_intent_come_before_the_signature_and_bytes_before_sending() -> None:

@@ -24,6 +24,11 @@ def test_gas_that_is_too_dear_is_refused_with_both_figures() -> None:
     assert fees.quote(Wei(99), Wei(2), Wei(100)) == fees.FeeTooHigh(Wei(101), Wei(100))
 
 
+def test_gas_limit_leaves_room_for_what_the_rehearsal_did_not_write() -> None:
+    assert fees.gas_limit(400_000, 2) == 480_000 + 88_400
+    assert fees.gas_limit(14_000_000, 8) == 2**24
+
+
 def test_cost_counts_layer_one() -> None:
     assert fees.gas_cost(21_000, Wei(10)) == 210_000
     assert fees.gas_cost(21_000, Wei(10), Wei(5)) == 210_005
