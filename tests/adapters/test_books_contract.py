@@ -10,6 +10,7 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from keeper.adapters.storage.reader import SqlReader
 from keeper.core.journal import content_hash, link
 from keeper.core.ledger import Action, Alert, AlertKind, Attempt, CycleRecord, Intent, IntentState, RecordKind
 from keeper.core.model import Fund
-from keeper.core.units import Address, BaseUnits, Hash32, Wei
+from keeper.core.units import Address, BaseUnits, Hash32, Timestamp, Wei
 from tests.adapters.storage import scenes
-from tests.factories import address, hash32, policy
+from tests.factories import address, hash32
 from tests.fakes.books import FakeBooks
 
 pytestmark = pytest.mark.adapter
@@ -43,11 +44,14 @@ class Kept:
 
     async def fund(self, name: str = "main", treasury: Address = scenes.TREASURY, **changes: Any) -> Fund:
         added: Fund = await self.books.add_fund(name, treasury, changes.pop("signer", scenes.SIGNER), scenes.USDC)
-        if isinstance(self.books, FakeBooks):
-            await self.books.pin_policy(added.id, policy())
-        else:
-            await self.books.put_policy(added.id, {"DRIFT_THRESHOLD": "0.05"}, {}, "operator", "first")
+        await self.pin_policy(added.id, "0.05")
         return added
+
+    async def pin_policy(self, fund_id: int, threshold: str) -> None:
+        if isinstance(self.books, FakeBooks):
+            await self.books.pin_policy(fund_id, scenes.parse_policy({"DRIFT_THRESHOLD": threshold}))
+        else:
+            await self.books.put_policy(fund_id, {"DRIFT_THRESHOLD": threshold}, {}, "operator", "why not")
 
     async def decisions(self) -> list[tuple[str, str, str]]:
         """(cycle, action, reason), oldest first."""
@@ -165,6 +169,14 @@ async def test_policies_are_of_every_fund_that_has_one(kept: Kept, fund: Fund) -
     assert (await kept.books.policy(fund.id)).version == 1
     with pytest.raises(LookupError):
         await kept.books.policy(bare.id)
+
+
+async def test_new_policy_sets_when_the_fund_is_due(kept: Kept, fund: Fund) -> None:
+    await kept.books.commit_cycle(scenes.cycle(fund.id, block=100, next_due=Timestamp(1_800_000_000)))
+    await kept.pin_policy(fund.id, "0.07")
+    pinned = await kept.books.policy(fund.id)
+    assert (pinned.version, pinned.policy.drift_threshold) == (2, Decimal("0.07"))
+    assert (await kept.books.jobs())[fund.id].next_due == 1_700_000_100 + pinned.policy.interval_seconds
 
 
 async def test_tokens_are_known_as_they_were_first_met(kept: Kept, fund: Fund) -> None:

@@ -25,7 +25,7 @@ from keeper.core.ledger import (
     SwapFill,
 )
 from keeper.core.model import Fund, PinnedPolicy, Policy
-from keeper.core.units import Address, Hash32, Wei
+from keeper.core.units import Address, Hash32, Timestamp, Wei
 from keeper.ports import BooksUnavailable, SignedTransaction
 from tests.fakes.moments import Moments
 
@@ -119,6 +119,9 @@ class FakeBooks:
         async with self._transaction("pin_policy") as shelf:
             version = shelf.policies[fund_id].version + 1 if fund_id in shelf.policies else 1
             shelf.policies[fund_id] = PinnedPolicy(version, policy, content_hash({"policy": repr(policy)}))
+            if (job := shelf.jobs.get(fund_id)) is not None:
+                due = None if job.last_run is None else Timestamp(job.last_run + policy.interval_seconds)
+                shelf.jobs[fund_id] = replace(job, next_due=due)
             return shelf.policies[fund_id]
 
     async def set_paused(self, fund_id: int, paused: bool) -> None:

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from keeper.adapters.storage.errors import Conflict
 from keeper.app.scheduler import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS
-from keeper.core.ledger import Action, AlertKind, IntentState
-from keeper.core.model import Fund
+from keeper.core.ledger import Action, AlertKind, CycleRecord, IntentState
+from keeper.core.model import Fund, PinnedPolicy
 from tests import factories
 from tests.fakes.chain import BLOCK_SECONDS
 from tests.fakes.signer import FakeSigner
@@ -101,6 +103,7 @@ async def test_transaction_of_a_cycle_that_is_cut_off_goes_on() -> None:
     process = await sim.run(200)
     assert actions(sim) == [Action.SUBMITTED]
     assert [result.reason for result in process.results] == ["cut off after 180 s"]
+    assert sim.alerts.told == []  # nothing has failed yet
     assert sim.books.states() == [S.SENT]
     sim.chain.congested = False
     await sim.run(FINAL_SECONDS)
@@ -142,11 +145,11 @@ async def test_failed_observation_is_recorded_and_retried_with_growing_pauses() 
 async def test_pauses_begin_anew_after_a_success() -> None:
     sim = await simulate(HELD)
     sim.chain.down = "connection refused"
-    await sim.run(100)
-    before = len(sim.books.decisions())
-    sim.chain.down = None
     process = sim.process()
     task = asyncio.create_task(process.run())
+    await sim.clock.sleep(100)
+    before = len(sim.books.decisions())
+    sim.chain.down = None
     await sim.clock.sleep(200)
     assert actions(sim)[before:] == [Action.HELD]
     sim.chain.down = "connection refused"
@@ -198,7 +201,7 @@ async def test_outage_while_a_receipt_is_awaited_is_sat_out() -> None:
 # --------------------------------------------------------------------------------------------- the books
 
 
-async def test_books_that_go_away_do_not_end_the_daemon() -> None:
+async def test_books_that_go_away_do_not_end_the_daemon(log: list[dict[str, Any]]) -> None:
     sim = await simulate(HELD)
     task = asyncio.create_task(sim.run(700))
     await sim.clock.sleep(100)
@@ -208,6 +211,41 @@ async def test_books_that_go_away_do_not_end_the_daemon() -> None:
     sim.books.down = None
     await task
     assert actions(sim) == [Action.HELD, Action.HELD]
+    assert {line["reason"] for line in log if line["event"] == "books unavailable"} == {"database is locked"}
+    assert not [line for line in log if line.get("exc_info")]  # an outage is no fault of ours
+
+
+async def test_round_that_goes_wrong_is_tried_again(log: list[dict[str, Any]]) -> None:
+    """A policy in the books that today's rules would not let in."""
+    sim = await simulate(HELD)
+
+    async def unreadable() -> dict[int, PinnedPolicy]:
+        raise ValueError("DRIFT_THRESHOLD must be positive")
+
+    readable, sim.books.policies = sim.books.policies, unreadable  # type: ignore[method-assign]
+    task = asyncio.create_task(sim.run(60))
+    await sim.clock.sleep(30)
+    assert [line["event"] for line in log if line.get("exc_info")] == ["round failed"] * 8
+    sim.books.policies = readable  # type: ignore[method-assign]
+    await task
+    assert actions(sim) == [Action.HELD]
+
+
+async def test_cycle_that_the_books_refuse_ends_for_itself(log: list[dict[str, Any]]) -> None:
+    """Not an outage but a contradiction, which recording the failure only repeats."""
+    sim = await simulate(HELD, HELD)
+    commit = sim.books.commit_cycle
+
+    async def refuse(cycle: CycleRecord) -> int | None:
+        if cycle.fund_id == sim.fund.id:
+            raise Conflict("this contradicts what is written down")
+        return await commit(cycle)
+
+    sim.books.commit_cycle = refuse  # type: ignore[method-assign]
+    process = await sim.run(3)
+    ends = {result.cycle.fund.name: result.action for result in process.results}
+    assert ends == {"fund0": Action.FAILED, "fund1": Action.HELD}
+    assert [line["event"] for line in log if line.get("exc_info")] == ["cycle failed", "cycle not recorded"]
 
 
 async def test_books_that_go_away_in_a_cycle_lose_nothing() -> None:

@@ -8,6 +8,8 @@ import pytest
 from keeper.core.ledger import AlertKind, IntentState
 from keeper.core.model import Treasury
 from keeper.core.outbox import RESEND_AFTER_HEADS
+from keeper.core.units import Address
+from keeper.ports import Account
 from tests.fakes.chain import BLOCK_SECONDS, FINALITY, Sending
 from tests.fakes.simulation import FINAL_SECONDS, Simulation, simulate
 from tests.fakes.treasury import moved_pool
@@ -42,6 +44,7 @@ async def test_plan_of_an_earlier_process_is_abandoned() -> None:
     assert sim.books.states() == [S.PLANNED]
     await sim.run(30)
     assert sim.books.states() == [S.ABANDONED]
+    assert sim.books.bodies("abandoned")[0]["reason"] == "planned before a restart: the market has moved on"
     assert not sim.signer.signed
     assert {row.status for row in sim.books.stored.swaps[1]} == {"failed"}
     assert sim.alerts.kinds() == [AlertKind.REBALANCE_FAILED]
@@ -190,6 +193,43 @@ async def test_receipt_that_is_indexed_late_is_waited_for() -> None:
     assert not sim.alerts.told
 
 
+async def test_open_transaction_is_looked_at_once_per_head() -> None:
+    sim = await simulate(cycle_timeout_seconds=20.0)
+    sim.chain.congested = True
+    await sim.run(24)
+    sim.chain.requests.clear()
+    await sim.run(10 * BLOCK_SECONDS)
+    assert sim.chain.requests["head"] == 30
+    assert sim.chain.requests["receipt"] == 10
+
+
+async def test_receipt_is_asked_for_once_per_head_while_a_cycle_waits_for_it() -> None:
+    sim = await simulate()
+    sim.chain.congested = True
+    await sim.run(10 * BLOCK_SECONDS - 4)
+    assert sim.chain.requests["receipt"] == 10
+
+
+async def test_transaction_that_is_mined_between_two_questions_is_no_strangers() -> None:
+    """Past its deadline, a spent nonce without a receipt means a stranger. But the receipt was asked for first."""
+    sim = await simulate(cycle_timeout_seconds=20.0)
+    sim.chain.congested = True
+    await sim.run(24)
+    await sim.clock.sleep(sim.intent.call.deadline - sim.clock.timestamp())
+    ask = sim.chain.account
+
+    async def late(signer: Address) -> Account:
+        sim.chain.congested = False
+        sim.chain.mine()
+        return await ask(signer)
+
+    sim.chain.account = late  # type: ignore[method-assign]
+    await sim.run(10)
+    assert sim.books.states() == [S.MINED_REVERTED]
+    assert sim.books.stored.settled[1].receipt.revert_reason == "Expired: deadline 1700000600, now 1700000612"
+    assert AlertKind.FUND_HALTED not in sim.alerts.kinds()
+
+
 # ------------------------------------------------------------------------------------- reorganisations
 
 
@@ -231,7 +271,8 @@ async def test_receipt_of_another_block_is_written_over_the_first() -> None:
 
 
 async def test_head_that_goes_back_is_looked_at() -> None:
-    """A node that leads, then one that lags behind: the intent is not forgotten until the first height is reached."""
+    """A node that leads, then one that lags behind and forgot the pool: neither the look at the intent nor the sending
+    again waits for the first height."""
     sim = await simulate()
     assert await sim.die("after mark_sent")
     process = sim.process()
@@ -244,7 +285,8 @@ async def test_head_that_goes_back_is_looked_at() -> None:
     await sim.clock.sleep(6)
     assert process.outbox.looked_at == leading[-1].block.hash
     sim.chain.blocks, sim.chain.congested = ahead, False
-    await sim.clock.sleep(FINAL_SECONDS)
+    sim.chain.forget()
+    await sim.clock.sleep(FINAL_SECONDS + BLOCK_SECONDS * RESEND_AFTER_HEADS)
     process.stop.set()
     await task
     assert sim.books.states() == [S.FINAL_OK]
