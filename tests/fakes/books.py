@@ -3,100 +3,34 @@
 Every method works on a copy that takes the old one's place at the end, so that what fails leaves nothing behind.
 """
 
-import copy
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from keeper.adapters.storage.errors import Conflict
-from keeper.core.journal import GENESIS, content_hash, link
-from keeper.core.ledger import (
-    Alert,
-    AlertKind,
-    Attempt,
-    CycleRecord,
-    Intent,
-    IntentState,
-    Job,
-    Record,
-    Settlement,
-    SwapFill,
-)
+from keeper.core.journal import content_hash
+from keeper.core.ledger import Alert, AlertKind, Attempt, CycleRecord, Intent, IntentState, Job, Record, Settlement
 from keeper.core.model import Fund, PinnedPolicy, Policy
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 from keeper.ports import BooksUnavailable, SignedTransaction
+from tests.fakes import shelf as on
 from tests.fakes.moments import Moments
-
-CLOSED: Final = frozenset(
-    {IntentState.FINAL_OK, IntentState.FINAL_REVERTED, IntentState.ABANDONED, IntentState.CANCELLED}
-)
-WITHOUT_TRADE: Final = frozenset({IntentState.ABANDONED, IntentState.CANCELLED, IntentState.NONCE_STOLEN})
-WITHOUT_RECEIPT: Final = frozenset({IntentState.PLANNED, IntentState.SIGNED, IntentState.SENT})
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A linked record."""
-
-    record: Record
-    content: Hash32
-    previous: Hash32
-    link: Hash32
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRow:
-    alert: Alert
-    count: int = 1
-    cleared: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SwapRow:
-    """`status` is pending, completed or failed; `fill` what was really moved."""
-
-    status: str = "pending"
-    fill: SwapFill | None = None
-
-
-@dataclass
-class _Shelf:
-    """All that is stored. Values are immutable: a shallow copy of each container is a copy of all."""
-
-    funds: list[Fund] = field(default_factory=list)
-    policies: dict[int, PinnedPolicy] = field(default_factory=dict)
-    jobs: dict[int, Job] = field(default_factory=dict)
-    tokens: dict[Address, tuple[str, int, Hash32 | None]] = field(default_factory=dict)
-    journal: list[Entry] = field(default_factory=list)
-    cycles: dict[str, CycleRecord] = field(default_factory=dict)
-    intents: dict[int, Intent] = field(default_factory=dict)
-    tokens_of: dict[int, dict[int, Address]] = field(default_factory=dict)
-    swaps: dict[int, tuple[SwapRow, ...]] = field(default_factory=dict)
-    settled: dict[int, Settlement] = field(default_factory=dict)
-    replies: list[tuple[int, str]] = field(default_factory=list)
-    alerts: list[AlertRow] = field(default_factory=list)
-
-    @property
-    def head(self) -> Hash32:
-        return self.journal[-1].link if self.journal else GENESIS
-
-    def copy(self) -> "_Shelf":
-        return _Shelf(**{name: copy.copy(value) for name, value in vars(self).items()})
+from tests.fakes.shelf import CLOSED, WITHOUT_RECEIPT, WITHOUT_TRADE, AlertRow, Shelf, SwapRow
 
 
 class FakeBooks:
     """Implements `keeper.ports.Books`. `down` is why the database cannot be had; `stored` is for tests to look at."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC), moments: Moments | None = None) -> None:
-        self.stored = _Shelf()
+        self.stored = Shelf()
         self.down: str | None = None
         self.moments = moments or Moments()
         self._now = now
 
     @asynccontextmanager
-    async def _transaction(self, name: str) -> AsyncIterator[_Shelf]:
+    async def _transaction(self, name: str) -> AsyncIterator[Shelf]:
         await self.moments.pass_(f"before {name}")
         if self.down is not None:
             raise BooksUnavailable(self.down)
@@ -172,23 +106,23 @@ class FakeBooks:
         async with self._transaction("commit_cycle") as shelf:
             if cycle.cycle_id in shelf.cycles:
                 return next((i.id for i in shelf.intents.values() if i.cycle_id == cycle.cycle_id), None)
-            _append(shelf, [cycle.decision, *cycle.outcomes])
+            on.append(shelf, [cycle.decision, *cycle.outcomes])
             shelf.cycles[cycle.cycle_id] = cycle
             for line in cycle.assets:
                 shelf.tokens.setdefault(line.token, (line.symbol, line.decimals, None))
-            _reschedule(shelf, cycle, self._now())
-            _clear(shelf, cycle.fund_id, cycle.cleared)
-            _raise(shelf, cycle.alerts)
-            return None if cycle.intent is None else _plan(shelf, cycle)
+            on.reschedule(shelf, cycle, self._now())
+            on.clear_alerts(shelf, cycle.fund_id, cycle.cleared)
+            on.raise_alerts(shelf, cycle.alerts)
+            return None if cycle.intent is None else on.plan(shelf, cycle)
 
     async def append(self, record: Record) -> Hash32:
         async with self._transaction("append") as shelf:
-            _append(shelf, [record])
+            on.append(shelf, [record])
             return shelf.head
 
     async def raise_alert(self, alert: Alert) -> None:
         async with self._transaction("raise_alert") as shelf:
-            _raise(shelf, [alert])
+            on.raise_alerts(shelf, [alert])
 
     # ------------------------------------------------------------------------------- transactions
 
@@ -198,13 +132,13 @@ class FakeBooks:
 
     async def intent(self, intent_id: int) -> Intent:
         async with self._transaction("intent") as shelf:
-            return _intent(shelf, intent_id)
+            return on.intent_of(shelf, intent_id)
 
     async def save_attempt(
         self, intent_id: int, signed: SignedTransaction, *, nonce: int, max_fee: Wei, max_tip: Wei
     ) -> Attempt:
         async with self._transaction("save_attempt") as shelf:
-            intent = _intent(shelf, intent_id)
+            intent = on.intent_of(shelf, intent_id)
             first = intent.state is IntentState.PLANNED and intent.nonce is None
             if not first and not (intent.state in (IntentState.SIGNED, IntentState.SENT) and intent.nonce == nonce):
                 raise Conflict(f"intent {intent_id} is {intent.state.value} with nonce {intent.nonce}, not {nonce}")
@@ -233,40 +167,40 @@ class FakeBooks:
 
     async def settle(self, settlement: Settlement) -> None:
         async with self._transaction("settle") as shelf:
-            intent, receipt = _intent(shelf, settlement.intent_id), settlement.receipt
+            intent, receipt = on.intent_of(shelf, settlement.intent_id), settlement.receipt
             if receipt.tx_hash not in {attempt.hash for attempt in intent.attempts}:
                 raise Conflict(f"transaction {receipt.tx_hash} is not an attempt of intent {intent.id}")
             before = shelf.settled.get(intent.id)
-            same = before is not None and _place(before) == _place(settlement)
+            same = before is not None and on.place(before) == on.place(settlement)
             if intent.state is settlement.state and same:
                 return
             if intent.state in CLOSED:
                 raise Conflict(f"intent {intent.id} is {intent.state.value}, not {settlement.state.value}")
             if not same:
-                _clear_receipt(shelf, intent.id)
-            shelf.swaps[intent.id] = _filled(shelf, intent, settlement)
+                on.clear_receipt(shelf, intent.id)
+            shelf.swaps[intent.id] = on.filled(shelf, intent, settlement)
             shelf.settled[intent.id] = settlement
             attempts = tuple(
                 replace(a, block_hash=receipt.block_hash) if a.hash == receipt.tx_hash else a
-                for a in _intent(shelf, intent.id).attempts
+                for a in on.intent_of(shelf, intent.id).attempts
             )
             shelf.intents[intent.id] = replace(intent, state=settlement.state, attempts=attempts)
-            _append(shelf, [settlement.outcome])
-            _raise(shelf, settlement.alerts)
+            on.append(shelf, [settlement.outcome])
+            on.raise_alerts(shelf, settlement.alerts)
 
     async def set_intent_state(self, intent_id: int, state: IntentState, outcome: Record) -> None:
         async with self._transaction("set_intent_state") as shelf:
-            intent = _intent(shelf, intent_id)
+            intent = on.intent_of(shelf, intent_id)
             if intent.state in CLOSED:
                 if intent.state is state:
                     return
                 raise Conflict(f"intent {intent_id} is {intent.state.value} and cannot become {state.value}")
             if state in WITHOUT_TRADE or (state in WITHOUT_RECEIPT and intent.state not in WITHOUT_RECEIPT):
-                _clear_receipt(shelf, intent_id)
+                on.clear_receipt(shelf, intent_id)
             if state in WITHOUT_TRADE:
                 shelf.swaps[intent_id] = tuple(SwapRow("failed") for _ in intent.swaps)
-            shelf.intents[intent_id] = replace(_intent(shelf, intent_id), state=state)
-            _append(shelf, [outcome])
+            shelf.intents[intent_id] = replace(on.intent_of(shelf, intent_id), state=state)
+            on.append(shelf, [outcome])
 
     # ------------------------------------------------------------------------------- for tests to look at
 
@@ -289,96 +223,3 @@ class FakeBooks:
 
     def bodies(self, event: str) -> list[dict[str, Any]]:
         return [dict(e.record.body) for e in self.stored.journal if e.record.body.get("event") == event]
-
-
-def _append(shelf: _Shelf, records: Iterable[Record]) -> None:
-    for record in records:
-        content = content_hash(record.body)
-        shelf.journal.append(Entry(record, content, shelf.head, link(shelf.head, content)))
-
-
-def _plan(shelf: _Shelf, cycle: CycleRecord) -> int:
-    new = cycle.intent
-    assert new is not None
-    if any(i.signer == new.signer and i.state not in CLOSED for i in shelf.intents.values()):
-        raise Conflict(f"signer {new.signer} already has an open transaction")
-    intent = Intent(
-        id=len(shelf.intents) + 1,
-        fund_id=cycle.fund_id,
-        plan_id=new.plan_id,
-        cycle_id=cycle.cycle_id,
-        signer=new.signer,
-        chain_id=new.chain_id,
-        state=IntentState.PLANNED,
-        nonce=None,
-        gas_limit=new.gas_limit,
-        call=new.call,
-        swaps=new.swaps,
-        attempts=(),
-    )
-    shelf.intents[intent.id] = intent
-    shelf.tokens_of[intent.id] = {line.asset: line.token for line in cycle.assets}
-    shelf.swaps[intent.id] = tuple(SwapRow() for _ in new.swaps)
-    return intent.id
-
-
-def _intent(shelf: _Shelf, intent_id: int) -> Intent:
-    if intent_id not in shelf.intents:
-        raise LookupError(f"there is no intent {intent_id}")
-    return shelf.intents[intent_id]
-
-
-def _reschedule(shelf: _Shelf, cycle: CycleRecord, now: datetime) -> None:
-    """A cycle that saw no block has no chain time to offer: the times before it stay."""
-    old = shelf.jobs.get(cycle.fund_id) or Job(cycle.fund_id, None, None, None, None, None)
-    shelf.jobs[cycle.fund_id] = Job(
-        fund_id=cycle.fund_id,
-        last_run=cycle.block_timestamp if cycle.block_timestamp is not None else old.last_run,
-        next_due=cycle.next_due if cycle.next_due is not None else old.next_due,
-        last_action=cycle.action,
-        last_reason=cycle.reason,
-        finished_at=now,
-    )
-
-
-def _raise(shelf: _Shelf, alerts: Iterable[Alert]) -> None:
-    for alert in alerts:
-        for place, row in enumerate(shelf.alerts):
-            if not row.cleared and (row.alert.fund_id, row.alert.kind) == (alert.fund_id, alert.kind):
-                shelf.alerts[place] = replace(row, alert=alert, count=row.count + 1)
-                break
-        else:
-            shelf.alerts.append(AlertRow(alert))
-
-
-def _clear(shelf: _Shelf, fund_id: int, kinds: Iterable[AlertKind]) -> None:
-    gone = {(fund_id, kind) for kind in kinds}
-    shelf.alerts = [
-        replace(row, cleared=True) if (row.alert.fund_id, row.alert.kind) in gone else row for row in shelf.alerts
-    ]
-
-
-def _place(settlement: Settlement) -> tuple[Hash32, Hash32, int]:
-    return settlement.receipt.tx_hash, settlement.receipt.block_hash, settlement.receipt.tx_index
-
-
-def _clear_receipt(shelf: _Shelf, intent_id: int) -> None:
-    intent = shelf.intents[intent_id]
-    attempts = tuple(replace(attempt, block_hash=None) for attempt in intent.attempts)
-    shelf.intents[intent_id] = replace(intent, attempts=attempts)
-    shelf.swaps[intent_id] = tuple(SwapRow() for _ in intent.swaps)
-    shelf.settled.pop(intent_id, None)
-
-
-def _filled(shelf: _Shelf, intent: Intent, settlement: Settlement) -> tuple[SwapRow, ...]:
-    """Swaps and fills are both in order of execution; a swap without its fill failed."""
-    receipt, token = settlement.receipt, shelf.tokens_of[intent.id]
-    fills = list(receipt.fills) if receipt.succeeded else []
-    rows = []
-    for swap in intent.swaps:
-        planned = (swap.venue, token[swap.asset_in], token[swap.asset_out])
-        fits = bool(fills) and planned == (fills[0].venue, fills[0].token_in, fills[0].token_out)
-        rows.append(SwapRow("completed", fills.pop(0)) if fits else SwapRow("failed"))
-    if fills:
-        raise Conflict(f"transaction {receipt.tx_hash} holds {len(fills)} swaps that intent {intent.id} did not plan")
-    return tuple(rows)

@@ -4,7 +4,7 @@ Tests change the world (a deposit arrives, the node falls silent, blocks are reo
 """
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -16,6 +16,7 @@ from keeper.core.units import ZERO_ADDRESS, Address, Hash32, Timestamp, Wei
 from keeper.ports import Account, ChainUnavailable, Observation, Simulated, SimulatedRevert
 from tests import factories
 from tests.fakes import treasury as contract
+from tests.fakes.blocks import GAS_USED, Mined, State, run
 from tests.fakes.clock import FakeClock
 from tests.fakes.moments import Moments, never
 from tests.fakes.signer import Transaction
@@ -24,7 +25,6 @@ CHAIN_ID = 31_337
 GENESIS = 100
 BLOCK_SECONDS = 12
 FINALITY = 4
-GAS_USED = 400_000
 BASE_FEE, TIP = Wei(10**10), Wei(10**9)
 
 
@@ -35,29 +35,6 @@ class Sending(Enum):
     REQUEST_LOST = "never arrives, and no reply comes"
     MISREPORTED = "taken, but the reply is an error"
     REFUSED = "refused with an error"
-
-
-@dataclass(frozen=True)
-class State:
-    """After a block."""
-
-    treasuries: Mapping[Address, Treasury]
-    nonces: Mapping[Address, int] = field(default_factory=dict)
-    balances: Mapping[Address, int] = field(default_factory=dict)
-
-    def nonce(self, sender: Address) -> int:
-        return self.nonces.get(sender, 0)
-
-    def balance(self, account: Address) -> int:
-        return self.balances.get(account, 10**18)
-
-
-@dataclass(frozen=True)
-class Mined:
-    block: Block
-    state: State
-    transactions: tuple[Transaction, ...] = ()
-    receipts: Mapping[Hash32, Receipt] = field(default_factory=dict)
 
 
 @dataclass
@@ -283,7 +260,7 @@ class FakeChain:
         receipts: dict[Hash32, Receipt] = {}
         while not (empty or self.congested) and (transaction := self._next(state)) is not None:
             del self.pool[transaction.sender, transaction.nonce]
-            state, receipts[transaction.hash] = self._run(transaction, state, block, len(chosen))
+            state, receipts[transaction.hash] = run(transaction, state, block, len(chosen), self._execute)
             chosen.append(transaction)
         self.blocks.append(Mined(block, state, tuple(chosen), receipts))
 
@@ -292,39 +269,6 @@ class FakeChain:
             if transaction.nonce == state.nonce(transaction.sender) and transaction.max_fee >= self.base_fee:
                 return transaction
         return None
-
-    def _run(self, transaction: Transaction, state: State, block: Block, index: int) -> tuple[State, Receipt]:
-        """Gas is paid and the nonce spent, whether the call goes through or not."""
-        sender = transaction.sender
-        price = min(transaction.max_fee, block.base_fee + transaction.max_tip)
-        after = replace(
-            state,
-            nonces={**state.nonces, sender: transaction.nonce + 1},
-            balances={**state.balances, sender: state.balance(sender) - GAS_USED * price},
-        )
-        receipt = Receipt(
-            tx_hash=transaction.hash,
-            succeeded=True,
-            block_number=block.number,
-            block_hash=block.hash,
-            tx_index=index,
-            gas_used=GAS_USED,
-            effective_gas_price=Wei(price),
-            l1_fee=None,
-            fills=(),
-            event=None,
-            transfers=(),
-        )
-        if (call := transaction.call) is None:
-            return after, receipt
-        try:
-            done = self._execute(call, sender, state, block.timestamp)
-        except contract.Reverted as revert:
-            return after, replace(receipt, succeeded=False, revert_reason=f"{revert.guard}: {revert.detail}")
-        return (
-            replace(after, treasuries={**state.treasuries, call.to: done.treasury}),
-            replace(receipt, fills=done.fills, event=done.event),
-        )
 
     def _execute(self, call: Call, sender: Address, state: State, now: Timestamp) -> contract.Rebalanced:
         if call.to in self.refusing:

@@ -63,6 +63,10 @@ class Simulation:
         """The newest."""
         return self.books.intents()[-1]
 
+    def nothing_was_sent(self) -> bool:
+        """Nor signed, nor planned to be."""
+        return not self.signer.signed and not self.chain.wire and not self.books.intents()
+
     def watch(self, moments: Moments) -> Moments:
         self.chain.moments = self.books.moments = moments
         return moments
@@ -95,14 +99,14 @@ class Simulation:
     async def die(self, moment: int | str, within: float = 1_000.0) -> bool:
         """A process that is gone at that moment, its last act done or not. False when it never came to it."""
         moments = self.watch(Moments(cut=moment, deadly=True))
-        process = self.process()
-        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(process.run())]
+        others = asyncio.all_tasks()
+        main = asyncio.create_task(self.process().run())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(moments.reached.wait(), within)
-        tasks += process.running.values()
-        for task in tasks:
+        its_own = {main, *asyncio.all_tasks()} - others
+        for task in its_own:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*its_own, return_exceptions=True)
         self.watch(Moments())
         return moments.reached.is_set()
 

@@ -15,8 +15,8 @@ from keeper.app.scheduler import STOP_GRACE_SECONDS
 from keeper.core.journal import GENESIS, content_hash, link
 from keeper.core.ledger import IntentState
 from tests import factories
-from tests.fakes.books import CLOSED
 from tests.fakes.moments import Moments
+from tests.fakes.shelf import CLOSED
 from tests.fakes.simulation import FINAL_SECONDS, Simulation, drifted, simulate
 
 pytestmark = pytest.mark.unit

@@ -1,6 +1,5 @@
 """One cycle: every end is recorded, and nothing is signed or sent that is not in the books first."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -11,8 +10,8 @@ import pytest
 from keeper.core import fees
 from keeper.core.journal import content_hash
 from keeper.core.ledger import Action, AlertKind, Call, IntentState, Mode, RecordKind
-from keeper.core.model import FeedAnswer, Market, PriceSource, Treasury, Verdict
-from keeper.core.units import Timestamp, Wei
+from keeper.core.model import Market, Treasury
+from keeper.core.units import Wei
 from keeper.ports import SignerUnavailable
 from tests import factories
 from tests.fakes.chain import BASE_FEE, BLOCK_SECONDS, TIP
@@ -23,10 +22,6 @@ pytestmark = pytest.mark.unit
 
 S = IntentState
 GWEI = 10**9
-
-
-def nothing_was_sent(sim: Simulation) -> bool:
-    return not sim.signer.signed and not sim.chain.wire and not sim.books.intents()
 
 
 # ------------------------------------------------------------------------------------- nothing to be done
@@ -40,91 +35,7 @@ async def test_fund_on_target_is_held_and_recorded() -> None:
     assert record.nav == factories.usd(1_000_000)
     assert [line.amount for line in record.assets] == [asset.balance for asset in sim.treasury.assets]
     assert sim.books.events() == ["decision"]
-    assert nothing_was_sent(sim)
-
-
-def answering(item: Treasury, index: int, answer: FeedAnswer | None) -> Treasury:
-    assets = tuple(replace(asset, answer=answer) if asset.index == index else asset for asset in item.assets)
-    return replace(item, assets=assets)
-
-
-def unreadable(item: Treasury) -> Treasury:
-    return replace(item, assets=(replace(item.assets[0], balance=None), *item.assets[1:]))
-
-
-Change = Callable[[Treasury], Treasury]
-IN_THE_TREASURY: list[tuple[str, Change]] = [
-    ("paused", lambda item: replace(item, paused=True)),
-    ("keeper_role", lambda item: replace(item, keeper_until=Timestamp(factories.NOW - 1))),
-    ("price_bounds", lambda item: answering(item, 0, factories.answer(0))),
-    ("stablecoin_peg", lambda item: answering(item, 2, factories.answer("0.97"))),
-    ("token_health", unreadable),
-    ("cooldown", lambda item: replace(item, last_rebalance=Timestamp(factories.NOW - 60))),
-]
-
-
-@pytest.mark.parametrize(("gate", "change"), IN_THE_TREASURY, ids=[gate for gate, _ in IN_THE_TREASURY])
-async def test_gate_blocks(gate: str, change: Change) -> None:
-    sim = await simulate()
-    sim.chain.alter(sim.fund.treasury, change)
-    sim.chain.mine()
-    await blocked_by(gate, sim)
-
-
-async def blocked_by(gate: str, sim: Simulation) -> None:
-    result = await sim.cycle()
-    (record,) = sim.books.decisions()
-    assert result.action is record.action is Action.BLOCKED
-    assert gate in {guard.name for guard in record.guards if guard.verdict is Verdict.REFUSE}
-    assert gate in result.reason
-    assert nothing_was_sent(sim)
-
-
-async def test_operators_pause_blocks() -> None:
-    sim = await simulate()
-    await sim.books.set_paused(sim.fund.id, True)
-    await blocked_by("paused", sim)
-
-
-async def test_stale_head_blocks() -> None:
-    await blocked_by("head_age", await simulate(skew_seconds=60))
-
-
-async def test_empty_gas_account_blocks() -> None:
-    sim = await simulate()
-    sim.chain.drain(sim.fund.signer)
-    await blocked_by("gas_balance", sim)
-
-
-async def test_stopped_feeds_block() -> None:
-    sim = await simulate()
-    sim.chain.feeds_stopped_at = Timestamp(factories.NOW - 10_000)
-    await blocked_by("price_age", sim)
-
-
-async def test_pools_that_disagree_with_the_feeds_block() -> None:
-    assets = drifted().treasury.assets
-    pools = (factories.v2_pool(0, assets[0], assets[2], depth=10**7, price=2_100), *drifted().treasury.venues[1:])
-    market = factories.with_policy(factories.market(assets, pools), price_source=PriceSource.MEDIAN)
-    await blocked_by("price_agreement", await simulate(market))
-
-
-async def test_base_fee_above_the_cap_blocks() -> None:
-    sim = await simulate()
-    sim.chain.base_fee = Wei(101 * GWEI)
-    sim.chain.mine()
-    await blocked_by("max_gas_price", sim)
-
-
-async def test_open_transaction_blocks() -> None:
-    sim = await simulate()
-    sim.chain.congested = True
-    await sim.run(3)
-    assert sim.state is S.SENT
-    result = await sim.cycle()
-    assert result.action is Action.BLOCKED
-    assert result.reason.startswith("open_transaction: transaction 1 ")
-    assert len(sim.signer.signed) == len(sim.books.intents()) == 1
+    assert sim.nothing_was_sent()
 
 
 # ------------------------------------------------------------------------------------- tried, not sent
@@ -140,7 +51,7 @@ async def test_simulation_that_reverts_is_recorded_and_never_sent() -> None:
     (simulation,) = sim.books.bodies("simulation")
     assert (simulation["succeeded"], simulation["guard"]) == (False, "SlippageExceeded")
     assert sim.alerts.kinds() == [AlertKind.REBALANCE_FAILED]
-    assert nothing_was_sent(sim)
+    assert sim.nothing_was_sent()
 
 
 async def test_dry_run_plans_and_never_signs() -> None:
@@ -150,7 +61,7 @@ async def test_dry_run_plans_and_never_signs() -> None:
     (simulation,) = sim.books.bodies("simulation")
     assert simulation["succeeded"] is True
     assert sim.books.decisions()[0].decision.body["plan"]["swaps"]
-    assert nothing_was_sent(sim)
+    assert sim.nothing_was_sent()
 
 
 async def test_foreign_transaction_in_the_pool_is_an_obstacle() -> None:
@@ -195,7 +106,7 @@ async def obstructed_by(reason: str, sim: Simulation) -> None:
     assert result.reason.startswith(reason)
     assert sim.books.events() == ["decision", "simulation"]
     assert AlertKind.HIGH_DRIFT in sim.alerts.kinds()
-    assert nothing_was_sent(sim)
+    assert sim.nothing_was_sent()
 
 
 # ------------------------------------------------------------------------------------- sent

@@ -1,0 +1,162 @@
+"""What books in memory hold, and what each entry does to it. A shelf is changed as a whole or not at all."""
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from keeper.adapters.storage.errors import Conflict
+from keeper.core.journal import GENESIS, content_hash, link
+from keeper.core.ledger import Alert, AlertKind, CycleRecord, Intent, IntentState, Job, Record, Settlement, SwapFill
+from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.units import Address, Hash32
+
+CLOSED: Final = frozenset(
+    {IntentState.FINAL_OK, IntentState.FINAL_REVERTED, IntentState.ABANDONED, IntentState.CANCELLED}
+)
+WITHOUT_TRADE: Final = frozenset({IntentState.ABANDONED, IntentState.CANCELLED, IntentState.NONCE_STOLEN})
+WITHOUT_RECEIPT: Final = frozenset({IntentState.PLANNED, IntentState.SIGNED, IntentState.SENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A linked record."""
+
+    record: Record
+    content: Hash32
+    previous: Hash32
+    link: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    alert: Alert
+    count: int = 1
+    cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRow:
+    """`status` is pending, completed or failed; `fill` what was really moved."""
+
+    status: str = "pending"
+    fill: SwapFill | None = None
+
+
+@dataclass
+class Shelf:
+    """All that is stored. Values are immutable: a shallow copy of each container is a copy of all."""
+
+    funds: list[Fund] = field(default_factory=list)
+    policies: dict[int, PinnedPolicy] = field(default_factory=dict)
+    jobs: dict[int, Job] = field(default_factory=dict)
+    tokens: dict[Address, tuple[str, int, Hash32 | None]] = field(default_factory=dict)
+    journal: list[Entry] = field(default_factory=list)
+    cycles: dict[str, CycleRecord] = field(default_factory=dict)
+    intents: dict[int, Intent] = field(default_factory=dict)
+    tokens_of: dict[int, dict[int, Address]] = field(default_factory=dict)
+    swaps: dict[int, tuple[SwapRow, ...]] = field(default_factory=dict)
+    settled: dict[int, Settlement] = field(default_factory=dict)
+    replies: list[tuple[int, str]] = field(default_factory=list)
+    alerts: list[AlertRow] = field(default_factory=list)
+
+    @property
+    def head(self) -> Hash32:
+        return self.journal[-1].link if self.journal else GENESIS
+
+    def copy(self) -> "Shelf":
+        return Shelf(**{name: copy.copy(value) for name, value in vars(self).items()})
+
+
+def append(shelf: Shelf, records: Iterable[Record]) -> None:
+    for record in records:
+        content = content_hash(record.body)
+        shelf.journal.append(Entry(record, content, shelf.head, link(shelf.head, content)))
+
+
+def plan(shelf: Shelf, cycle: CycleRecord) -> int:
+    new = cycle.intent
+    assert new is not None
+    if any(i.signer == new.signer and i.state not in CLOSED for i in shelf.intents.values()):
+        raise Conflict(f"signer {new.signer} already has an open transaction")
+    intent = Intent(
+        id=len(shelf.intents) + 1,
+        fund_id=cycle.fund_id,
+        plan_id=new.plan_id,
+        cycle_id=cycle.cycle_id,
+        signer=new.signer,
+        chain_id=new.chain_id,
+        state=IntentState.PLANNED,
+        nonce=None,
+        gas_limit=new.gas_limit,
+        call=new.call,
+        swaps=new.swaps,
+        attempts=(),
+    )
+    shelf.intents[intent.id] = intent
+    shelf.tokens_of[intent.id] = {line.asset: line.token for line in cycle.assets}
+    shelf.swaps[intent.id] = tuple(SwapRow() for _ in new.swaps)
+    return intent.id
+
+
+def intent_of(shelf: Shelf, intent_id: int) -> Intent:
+    if intent_id not in shelf.intents:
+        raise LookupError(f"there is no intent {intent_id}")
+    return shelf.intents[intent_id]
+
+
+def reschedule(shelf: Shelf, cycle: CycleRecord, now: datetime) -> None:
+    """A cycle that saw no block has no chain time to offer: the times before it stay."""
+    old = shelf.jobs.get(cycle.fund_id) or Job(cycle.fund_id, None, None, None, None, None)
+    shelf.jobs[cycle.fund_id] = Job(
+        fund_id=cycle.fund_id,
+        last_run=cycle.block_timestamp if cycle.block_timestamp is not None else old.last_run,
+        next_due=cycle.next_due if cycle.next_due is not None else old.next_due,
+        last_action=cycle.action,
+        last_reason=cycle.reason,
+        finished_at=now,
+    )
+
+
+def raise_alerts(shelf: Shelf, alerts: Iterable[Alert]) -> None:
+    for alert in alerts:
+        for place, row in enumerate(shelf.alerts):
+            if not row.cleared and (row.alert.fund_id, row.alert.kind) == (alert.fund_id, alert.kind):
+                shelf.alerts[place] = replace(row, alert=alert, count=row.count + 1)
+                break
+        else:
+            shelf.alerts.append(AlertRow(alert))
+
+
+def clear_alerts(shelf: Shelf, fund_id: int, kinds: Iterable[AlertKind]) -> None:
+    gone = {(fund_id, kind) for kind in kinds}
+    shelf.alerts = [
+        replace(row, cleared=True) if (row.alert.fund_id, row.alert.kind) in gone else row for row in shelf.alerts
+    ]
+
+
+def place(settlement: Settlement) -> tuple[Hash32, Hash32, int]:
+    return settlement.receipt.tx_hash, settlement.receipt.block_hash, settlement.receipt.tx_index
+
+
+def clear_receipt(shelf: Shelf, intent_id: int) -> None:
+    intent = shelf.intents[intent_id]
+    attempts = tuple(replace(attempt, block_hash=None) for attempt in intent.attempts)
+    shelf.intents[intent_id] = replace(intent, attempts=attempts)
+    shelf.swaps[intent_id] = tuple(SwapRow() for _ in intent.swaps)
+    shelf.settled.pop(intent_id, None)
+
+
+def filled(shelf: Shelf, intent: Intent, settlement: Settlement) -> tuple[SwapRow, ...]:
+    """Swaps and fills are both in order of execution; a swap without its fill failed."""
+    receipt, token = settlement.receipt, shelf.tokens_of[intent.id]
+    fills = list(receipt.fills) if receipt.succeeded else []
+    rows = []
+    for swap in intent.swaps:
+        planned = (swap.venue, token[swap.asset_in], token[swap.asset_out])
+        fits = bool(fills) and planned == (fills[0].venue, fills[0].token_in, fills[0].token_out)
+        rows.append(SwapRow("completed", fills.pop(0)) if fits else SwapRow("failed"))
+    if fills:
+        raise Conflict(f"transaction {receipt.tx_hash} holds {len(fills)} swaps that intent {intent.id} did not plan")
+    return tuple(rows)
