@@ -24,12 +24,16 @@ async def observe(funds: Sequence[Fund], block: Block, world: World) -> dict[int
     Raises BooksUnavailable.
     """
     wall = world.clock.now().timestamp()
-    seen, policies, known_code, intents = await asyncio.gather(
-        _ask_chain(funds, block, world),
-        world.books.policies(),
-        world.books.known_code(),
-        world.books.open_intents(),
-    )
+    try:
+        # a group, not `gather`: when one question fails, the others do not go on behind our back
+        async with asyncio.TaskGroup() as questions:
+            chain = questions.create_task(_ask_chain(funds, block, world))
+            versions = questions.create_task(world.books.policies())
+            code = questions.create_task(world.books.known_code())
+            opened = questions.create_task(world.books.open_intents())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    seen, policies, known_code, intents = chain.result(), versions.result(), code.result(), opened.result()
     if isinstance(seen, Unobserved):
         return {fund.id: seen for fund in funds}
 
