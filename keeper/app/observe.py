@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keeper.app.world import World
-from keeper.core.model import Block, Fund, Market
+from keeper.core.model import Block, Fund, Market, PinnedPolicy, Treasury
 from keeper.core.units import Address, Hash32
-from keeper.ports import ChainUnavailable, Observation
+from keeper.ports import Chain, ChainUnavailable, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +41,63 @@ async def observe(funds: Sequence[Fund], block: Block, world: World) -> dict[int
     markets: dict[int, Market | Unobserved] = {}
     for fund, treasury in zip(funds, seen.treasuries, strict=True):
         if treasury is None:
-            markets[fund.id] = Unobserved(f"no treasury answers at {fund.treasury} in block {block.number}")
+            markets[fund.id] = Unobserved(nobody(fund, block))
             continue
         if fund.id not in policies:  # added a moment ago: its policy is a transaction of its own
             markets[fund.id] = Unobserved(f"fund {fund.name} has no policy yet")
             continue
-        markets[fund.id] = Market(
-            fund=fund,
-            pinned=policies[fund.id],
-            chain_id=seen.chain_id,
-            block=block,
-            head_age_seconds=int(wall - block.timestamp),
-            treasury=treasury,
-            native=seen.native,
-            wrapped_native=seen.wrapped_native,
-            known_code=known_code,
-            open_intent=open_by_signer.get(fund.signer),
+        markets[fund.id] = _market(
+            fund, policies[fund.id], seen, treasury, wall, known_code, open_by_signer.get(fund.signer)
         )
     await _remember(markets, known_code, world)
     return markets
+
+
+async def look(
+    fund: Fund,
+    pinned: PinnedPolicy,
+    block: Block,
+    wall: float,
+    chain: Chain,
+    known_code: Mapping[Address, Hash32],
+    open_intent: int | None,
+) -> Market:
+    """One fund at that block. `wall` is the wall clock's time that the head's age is told from, seconds since 1970.
+
+    Raises ChainUnavailable, also when no treasury answers.
+    """
+    seen = await chain.observe(block, [fund])
+    treasury = seen.treasuries[0]
+    if treasury is None:
+        raise ChainUnavailable(nobody(fund, block))
+    return _market(fund, pinned, seen, treasury, wall, known_code, open_intent)
+
+
+def nobody(fund: Fund, block: Block) -> str:
+    return f"no treasury answers at {fund.treasury} in block {block.number}"
+
+
+def _market(
+    fund: Fund,
+    pinned: PinnedPolicy,
+    seen: Observation,
+    treasury: Treasury,
+    wall: float,
+    known_code: Mapping[Address, Hash32],
+    open_intent: int | None,
+) -> Market:
+    return Market(
+        fund=fund,
+        pinned=pinned,
+        chain_id=seen.chain_id,
+        block=seen.block,
+        head_age_seconds=int(wall - seen.block.timestamp),
+        treasury=treasury,
+        native=seen.native,
+        wrapped_native=seen.wrapped_native,
+        known_code=dict(known_code),
+        open_intent=open_intent,
+    )
 
 
 async def _remember(

@@ -8,6 +8,7 @@ import structlog
 
 from keeper.app.alarms import gas_alert
 from keeper.app.journal import asset_lines
+from keeper.app.observe import look
 from keeper.app.world import World
 from keeper.core import fees
 from keeper.core.drift import drift
@@ -109,19 +110,5 @@ async def _market_at(intent: Intent, receipt: Receipt, world: World) -> Market:
     block = await world.chain.block(receipt.block_number)
     if block is None or block.hash != receipt.block_hash:
         raise ChainUnavailable(f"block {receipt.block_number} of the receipt is gone")
-    seen = await world.chain.observe(block, [fund])
-    treasury = seen.treasuries[0]
-    if treasury is None:
-        raise ChainUnavailable(f"no treasury answers at {fund.treasury} in block {block.number}")
-    return Market(
-        fund=fund,
-        pinned=await world.books.policy(fund.id),
-        chain_id=seen.chain_id,
-        block=block,
-        head_age_seconds=0,
-        treasury=treasury,
-        native=seen.native,
-        wrapped_native=seen.wrapped_native,
-        known_code=await world.books.known_code(),
-        open_intent=intent.id,
-    )
+    pinned, known_code = await world.books.policy(fund.id), await world.books.known_code()
+    return await look(fund, pinned, block, block.timestamp, world.chain, known_code, intent.id)

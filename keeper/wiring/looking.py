@@ -8,7 +8,7 @@ from keeper.adapters.clock import SystemClock
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.codec import AbiCodec
 from keeper.app.doctor import Check, Health, examine
-from keeper.app.preview import look
+from keeper.app.observe import look
 from keeper.core.model import Fund, Market, PinnedPolicy
 from keeper.core.redact import origin
 from keeper.core.units import ZERO_ADDRESS
@@ -40,7 +40,8 @@ async def open_sight(settings: Settings, name: str | None) -> AsyncIterator[Sigh
 
 async def _look(fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain) -> Market:
     waiting = known.open_intents.get(fund.signer)
-    return await look(fund, pinned, chain, SystemClock(), known.known_code, waiting)
+    wall = SystemClock().now().timestamp()
+    return await look(fund, pinned, await chain.head(), wall, chain, known.known_code, waiting)
 
 
 async def examine_everything(settings: Settings) -> list[Check]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
-from keeper.app.preview import look
+from keeper.app.observe import look
 from keeper.app.scheduler import Scheduler
 from keeper.app.transactions import settle_open
 from keeper.core.deliberation import deliberate
@@ -94,9 +94,9 @@ async def _wanted(keeper: Keeper) -> tuple[PlannedSwap, ...]:
     """What the fund's cycle will trade at this block; nothing when it will hold."""
     world = keeper.world
     (fund,) = await world.books.funds()
-    thought = deliberate(
-        await look(fund, await world.books.policy(fund.id), world.chain, world.clock, await world.books.known_code())
-    )
+    pinned, known_code = await world.books.policy(fund.id), await world.books.known_code()
+    wall = world.clock.now().timestamp()
+    thought = deliberate(await look(fund, pinned, await world.chain.head(), wall, world.chain, known_code, None))
     return thought.plan.swaps if thought.action is Action.PLANNED and thought.plan else ()
 
 
