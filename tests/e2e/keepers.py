@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 from unittest import mock
 
@@ -108,6 +109,7 @@ class Keeper:
             contextlib.redirect_stdout(io.StringIO()) as stdout,
             contextlib.redirect_stderr(io.StringIO()) as stderr,
             pytest.raises(SystemExit) as end,
+            within(PATIENCE_SECONDS),
         ):
             main()
         structlog.reset_defaults()
@@ -207,6 +209,22 @@ class Keeper:
             for name, secret in secrets.items()
             if secret.lower().encode() in path.read_bytes().lower()
         ]
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """A command that does not end is an error, not a suite that hangs."""
+
+    def late(_number: int, _frame: FrameType | None) -> None:
+        raise AssertionError(f"the command did not end within {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def with_key(url: str) -> str:

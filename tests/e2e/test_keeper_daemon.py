@@ -151,7 +151,7 @@ def assert_allocations_are_the_newest(keeper: Keeper, chain: LocalChain) -> None
 def test_a_second_keeper_on_the_same_database_is_refused(keeper: Keeper) -> None:
     with keeper.running() as first:
         keeper.query_until("SELECT * FROM decision")
-        done = keeper("run")
+        done = keeper("run", "--once")
         assert (done.code, done.stdout) == (2, "")
         assert done.stderr == f"error: another keeper (pid {first.pid}) is running on this database\n"
         assert first.exit_code() is None

@@ -48,7 +48,7 @@ def test_a_rebalance_a_kill_and_a_second_keeper(chain: LocalChain, keeper: Keepe
     assert keeper("db", "upgrade").code == 0
     with keeper.running() as child:
         keeper.until(lambda: ask(server, "SELECT 1 FROM transaction_intent WHERE state = 'sent'"), "sent")
-        second = keeper("run")
+        second = keeper("run", "--once")
         assert (second.code, second.stdout) == (2, "")
         assert second.errors == [f"another keeper (keeper pid {child.pid}) is running on this database"]
         os.kill(child.pid, signal.SIGKILL)

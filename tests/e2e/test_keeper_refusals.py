@@ -110,7 +110,7 @@ def test_wrong_configuration_is_refused_before_anything_happens(eager: Keeper, n
 def test_nothing_is_set_at_all(eager: Keeper) -> None:
     written = eager.everything()
     nothing = dict.fromkeys(eager.environment, "")
-    for command in (["run"], ["plan"], ["doctor"], ["status"], ["db", "upgrade"], ["config", "show"]):
+    for command in (["run", "--once"], ["plan"], ["doctor"], ["status"], ["db", "upgrade"], ["config", "show"]):
         done = eager(*command, **nothing)
         assert (done.code, done.stdout) == (2, "")
         assert_lines(done.stderr, ["CHAIN_ID: is not set", "RPC_URL: is not set"])

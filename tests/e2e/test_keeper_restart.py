@@ -80,7 +80,7 @@ def test_killed_at_every_moment_of_a_transaction(chain: LocalChain, keeper: Keep
     assert assert_every_plan_happened_once(chain, keeper) == len(MOMENTS)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.deep) for seed in range(3, 21))])
 def test_killed_at_random(chain: LocalChain, keeper: Keeper, seed: int) -> None:
     """Four kills within half a second of a move of the market, on a chain that makes a block a second."""
     chance = random.Random(seed)
