@@ -1,6 +1,7 @@
 """Node or database away: said in one line at the start, survived while it runs, and never paid for with a trade."""
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
@@ -100,8 +101,8 @@ def test_the_node_goes_away_and_comes_back(chain: LocalChain, keeper: Keeper, fr
 
 
 def test_an_observation_that_fails_is_a_recorded_cycle(chain: LocalChain, keeper: Keeper, front: Gateway) -> None:
-    """The head is told, the rest is not: the cycle is due, and cannot see."""
-    with keeper.running(RPC_URL=with_key(front.url)):
+    """The head is told, the rest is not: the cycle is due, and cannot see. The log says so, as JSON."""
+    with keeper.running(RPC_URL=with_key(front.url), LOG_FORMAT="json", LOG_LEVEL="debug"):
         keeper.query_until("SELECT * FROM decision WHERE action = 'held'")
         front.only, front.canned = frozenset({"eth_call"}), UNAVAILABLE
         rise(chain)
@@ -114,6 +115,14 @@ def test_an_observation_that_fails_is_a_recorded_cycle(chain: LocalChain, keeper
         finish(chain, keeper)
         assert keeper.rows("SELECT * FROM alert WHERE cleared_at IS NULL") == []
     assert assert_every_plan_happened_once(chain, keeper) == 1
+    lines = [json.loads(line) for line in keeper.said().splitlines()]
+    assert {"keeper started", "heartbeat", "cycle", "cycle failed", "alert", "transaction sent", "keeper stopped"} <= {
+        line["event"] for line in lines
+    }
+    cycles = [line for line in lines if line["event"] in ("cycle", "cycle failed")]
+    recorded = {row["cycle_id"] for row in keeper.rows("SELECT cycle_id FROM decision")}
+    assert {line["cycle"] for line in cycles} == recorded
+    assert {line["fund"] for line in cycles} == {"lci"}
 
 
 def test_a_lost_reply_is_not_a_lost_transaction(chain: LocalChain, keeper: Keeper, front: Gateway) -> None:
