@@ -1,13 +1,14 @@
 """One local chain for all end-to-end tests of a worker; each test gets it as it was at the start."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.config import default_config
-from tests.e2e.keepers import Keeper
+from tests.e2e.keepers import Keeper, nonce
 from tests.e2e.nursery import Nursery, open_nursery
 
 
@@ -40,3 +41,13 @@ def keeper(chain: LocalChain, tmp_path: Path, nursery: Nursery) -> Iterator[Keep
     it = Keeper.of(chain, tmp_path / "keeper", nursery)
     yield it
     assert it.leaks() == []
+
+
+@pytest.fixture
+def eager(chain: LocalChain, keeper: Keeper) -> Iterator[Keeper]:
+    """A keeper with a first cycle in its books, and a market in which it would trade now. It never does here."""
+    assert keeper("run", "--once").code == 0
+    chain.market.step({"WETH": Decimal(4000)}, at=chain.node.head()[1] + 3600)
+    before = nonce(chain)
+    yield keeper
+    assert nonce(chain) == before
