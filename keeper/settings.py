@@ -19,10 +19,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from keeper.core.ledger import Mode
-from keeper.core.model import DriftMode, Policy, PriceSource
+from keeper.core.model import LOCAL_CHAIN_ID, DriftMode, Policy, PriceSource
 from keeper.core.units import Address, Wei, usd_e18
 
-LOCAL_CHAIN_ID: Final = 31337
 GWEI: Final = 10**9
 SHOWN: Final = 80
 """Characters of a wrong value that its error repeats."""

@@ -1,7 +1,6 @@
 """One cycle of one fund: deliberate, rehearse, commit, execute, tell. It reads like the specification."""
 
 import uuid
-from datetime import datetime
 
 import structlog
 
@@ -12,7 +11,7 @@ from keeper.app.transactions import Outbox, execute, keyless, obstacle, taken
 from keeper.app.world import World
 from keeper.core import fees
 from keeper.core.deliberation import Deliberation, deliberate
-from keeper.core.journal import content_hash
+from keeper.core.journal import content_hash, rfc3339
 from keeper.core.ledger import Action, Call, CycleRecord, Mode, NewIntent, Record, RecordKind
 from keeper.core.model import Fund, Market
 from keeper.core.outcomes import simulation_body
@@ -128,7 +127,3 @@ def simulation_record(cycle: Cycle, market: Market, digest: Hash32, rehearsal: S
     )
     body = simulation_body(cycle.id, digest, market.block.hash, **said)
     return Record(RecordKind.OUTCOME, cycle.fund.id, body)
-
-
-def rfc3339(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")

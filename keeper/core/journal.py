@@ -6,6 +6,7 @@ text, and what is unknown is left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from json import JSONEncoder
 from typing import Any, Final, TypeAlias
@@ -19,6 +20,11 @@ _JSON: Final = JSONEncoder(ensure_ascii=False, check_circular=False, separators=
 """Without numbers and with keys in order this writes RFC 8785, and does so in C: a test holds it to a reference."""
 
 _Json: TypeAlias = "str | bool | list[_Json] | dict[str, _Json]"
+
+
+def rfc3339(at: datetime) -> str:
+    """An aware instant in UTC, with microseconds and a Z: one way to write it, whatever its digits."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 class NotCanonical(TypeError):

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
+
+LOCAL_CHAIN_ID: Final = 31337
+"""Anvil and Hardhat: money there is play money, and a key may lie in the open."""
 
 
 class VenueKind(IntEnum):

@@ -11,11 +11,11 @@ from typing import Final
 
 from keeper.core import spot
 from keeper.core.hub import hub_of, is_retired
-from keeper.core.model import Asset, FeedAnswer, GuardResult, Market, PriceSource, PriceVote, Verdict
+from keeper.core.model import LOCAL_CHAIN_ID, Asset, FeedAnswer, GuardResult, Market, PriceSource, PriceVote, Verdict
 from keeper.core.units import Px, Timestamp, UsdE18, px_from_answer
 from keeper.core.words import percent
 
-TEST_CHAINS: Final = frozenset({1337, 31337, 17_000, 560_048, 84_532, 421_614, 11_155_111, 11_155_420})
+TEST_CHAINS: Final = frozenset({1337, LOCAL_CHAIN_ID, 17_000, 560_048, 84_532, 421_614, 11_155_111, 11_155_420})
 """Local chains, then Holesky, Hoodi, Base, Arbitrum, Ethereum and OP Sepolia: money there is play money."""
 STABLECOINS: Final = frozenset(
     {"USDC", "USDC.e", "USDT", "DAI", "USDS", "LUSD", "FRAX", "PYUSD", "GUSD", "TUSD", "USDP"}

@@ -1,6 +1,6 @@
 """What the books know of the funds, for commands that look at the chain; without books, what the environment says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,13 +24,7 @@ class Known:
 
     def one(self, name: str | None) -> tuple[Fund, PinnedPolicy]:
         """The fund of that name; the only one when no name is given. Raises ConfigurationError."""
-        if name is None and len(self.funds) == 1:
-            return next(iter(self.funds.values()))
-        if name is not None and name in self.funds:
-            return self.funds[name]
-        names = ", ".join(self.funds) or "none"
-        wanted = "which fund?" if name is None else f"there is no fund {name!r};"
-        raise ConfigurationError([f"{wanted} there are: {names}"])
+        return self.funds[fund_named([fund for fund, _ in self.funds.values()], name).name]
 
 
 async def known_funds(settings: Settings) -> Known:
@@ -63,3 +57,16 @@ def _of_environment(settings: Settings) -> tuple[Fund, PinnedPolicy]:
     treasury, hub = Address(settings.treasury_address), address_or_none(settings.hub_token)
     fund = Fund(0, settings.fund_name, treasury, signer, hub, paused=False)
     return fund, PinnedPolicy(0, settings.to_policy(), content_hash(PolicyFields.as_variables(settings)))
+
+
+def fund_named(funds: Sequence[Fund], name: str | None) -> Fund:
+    """The fund of that name; the only one when no name is given. Raises ConfigurationError."""
+    known = ", ".join(fund.name for fund in funds) or "none"
+    if name is None:
+        if len(funds) == 1:
+            return funds[0]
+        raise ConfigurationError([f"which fund? there are: {known}"])
+    for fund in funds:
+        if fund.name == name:
+            return fund
+    raise ConfigurationError([f"there is no fund {name!r}; there are: {known}"])

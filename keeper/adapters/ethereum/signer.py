@@ -12,10 +12,10 @@ from eth_typing import HexStr
 from eth_utils.crypto import keccak
 
 from keeper.core.ledger import Call
+from keeper.core.model import LOCAL_CHAIN_ID
 from keeper.core.units import Address, Hash32, Wei
 from keeper.ports import SignedTransaction, SignerUnavailable
 
-LOCAL_CHAIN_ID: Final = 31337
 _PASSWORD_MODES: Final = (0o400, 0o600)
 _DYNAMIC_FEE: Final = 2
 _LONGEST_KEYSTORE: Final = 8_192

@@ -16,8 +16,9 @@ from keeper.adapters.storage.journal import append
 from keeper.adapters.storage.lock import ProcessLock
 from keeper.adapters.storage.sqlite import sqlite_engine
 from keeper.adapters.storage.tables import SCHEMA_VERSION, database_stamp
-from keeper.adapters.storage.types import rfc3339, utc_now
+from keeper.adapters.storage.types import utc_now
 from keeper.adapters.storage.url import DatabaseUrl, parse_url
+from keeper.core.journal import rfc3339
 from keeper.core.ledger import Mode, Record, RecordKind
 from keeper.ports import BooksUnavailable, NoBooks
 

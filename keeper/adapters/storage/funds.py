@@ -11,7 +11,7 @@ from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.journal import append
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.tables import asset, index_fund, scheduler_job
-from keeper.adapters.storage.types import rfc3339
+from keeper.core.journal import rfc3339
 from keeper.core.ledger import Action, Job, Record, RecordKind
 from keeper.core.model import Fund
 from keeper.core.units import Address, Hash32, Timestamp

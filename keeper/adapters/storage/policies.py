@@ -9,8 +9,7 @@ from sqlalchemy import Connection, func, select, update
 from keeper.adapters.storage.funds import fund
 from keeper.adapters.storage.journal import append, lock
 from keeper.adapters.storage.tables import policy_version, scheduler_job
-from keeper.adapters.storage.types import rfc3339
-from keeper.core.journal import content_hash
+from keeper.core.journal import content_hash, rfc3339
 from keeper.core.ledger import Record, RecordKind
 from keeper.core.model import PinnedPolicy, Policy
 from keeper.core.units import Hash32

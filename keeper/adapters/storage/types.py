@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Numeric, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from keeper.core.journal import rfc3339
+
 UINT256_MAX = 2**256 - 1
 INT256_MIN = -(2**255)
 BIGINT_MAX = 2**63 - 1
@@ -18,11 +20,6 @@ RowId = BigInteger().with_variant(Integer, "sqlite")
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def rfc3339(at: datetime) -> str:
-    """UTC with microseconds and a Z: as records and SQLite hold an instant."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 class _Int256(TypeDecorator[int]):

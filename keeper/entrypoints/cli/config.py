@@ -41,7 +41,7 @@ async def _show(name: str | None, as_json: bool) -> Exit:
     settings = Settings.load()
     values = {key.upper(): _shown(key, getattr(settings, key)) for key in Settings.model_fields}
     if name is not None:
-        from keeper.entrypoints.cli.context import fund_named
+        from keeper.wiring.known import fund_named
         from keeper.wiring.places import open_library
 
         async with open_library(settings, settings.mode(), read_only=True) as library:
@@ -76,8 +76,8 @@ def _shown(name: str, value: Any) -> Any:
 
 
 async def _set(name: str, changes: list[str], why: str) -> Exit:
-    from keeper.entrypoints.cli.context import fund_named
     from keeper.settings import ConfigurationError, PolicyFields, Settings, policy_fields
+    from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
     settings = Settings.load()
@@ -105,8 +105,8 @@ async def _set(name: str, changes: list[str], why: str) -> Exit:
 
 
 async def _history(name: str | None, as_json: bool) -> Exit:
-    from keeper.entrypoints.cli.context import fund_named
     from keeper.settings import Settings
+    from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
     settings = Settings.load()

@@ -68,8 +68,8 @@ async def _add(name: str, treasury: str, keystore: Path, password_file: Path, hu
 
 
 async def _show(name: str | None, as_json: bool) -> Exit:
-    from keeper.entrypoints.cli.context import fund_named
     from keeper.settings import Settings
+    from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
     settings = Settings.load()

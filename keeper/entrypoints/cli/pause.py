@@ -21,8 +21,8 @@ def resume(fund: FundName = None) -> None:
 
 
 async def _set(name: str | None, paused: bool) -> Exit:
-    from keeper.entrypoints.cli.context import fund_named
     from keeper.settings import Settings
+    from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
     settings = Settings.load()

@@ -21,8 +21,8 @@ def trades(
 
 
 async def _trades(name: str | None, limit: int, as_json: bool) -> Exit:
-    from keeper.entrypoints.cli.context import fund_named
     from keeper.settings import Settings
+    from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
     settings = Settings.load()

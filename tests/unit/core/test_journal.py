@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from keeper.core.journal import GENESIS, NotCanonical, canonical, content_hash, link
+from keeper.core.journal import GENESIS, NotCanonical, canonical, content_hash, link, rfc3339
 from keeper.core.units import Hash32
 
 pytestmark = pytest.mark.unit
@@ -101,3 +102,15 @@ def test_a_chain_depends_on_every_record_and_their_order() -> None:
 
     assert head(contents) != head(contents[::-1])
     assert head(contents) != head([*contents[:3], content_hash({"n": "forged"})])
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (datetime(2026, 11, 20, 12, 0, 0, 0, UTC), "2026-11-20T12:00:00.000000Z"),
+        (datetime(2026, 11, 20, 12, 0, 0, 7, UTC), "2026-11-20T12:00:00.000007Z"),
+        (datetime(2026, 11, 20, 13, 0, 0, 0, timezone(timedelta(hours=1))), "2026-11-20T12:00:00.000000Z"),
+    ],
+)
+def test_an_instant_is_written_in_one_way(at: datetime, text: str) -> None:
+    assert rfc3339(at) == text
