@@ -79,6 +79,7 @@ contract Lens is ILens {
         state.lastRebalance = snapshot.lastRebalance;
         state.totalSupply = snapshot.totalSupply;
         state.limits = snapshot.limits;
+        state.budgets = snapshot.budgets;
         state.assets = new AssetState[](snapshot.assets.length);
         for (uint256 i; i < snapshot.assets.length; ++i) {
             _readAsset(state.assets[i], snapshot.assets[i], query.treasury);
@@ -99,6 +100,7 @@ contract Lens is ILens {
         state.maxAge = asset.maxAge;
         state.targetBps = asset.targetBps;
         state.buyable = asset.buyable;
+        state.retired = asset.retired;
         state.minPrice = asset.minPrice;
         state.maxPrice = asset.maxPrice;
         (state.balanceOk, state.balance) = _balance(asset.token, treasury);

@@ -4,37 +4,41 @@ pragma solidity 0.8.37;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Registry} from "./base/Registry.sol";
+import {Shares} from "./base/Shares.sol";
 import {V3Payer} from "./base/V3Payer.sol";
 import {ITreasury} from "./interfaces/ITreasury.sol";
 import {Bps} from "./libraries/Bps.sol";
 import {Holding, Portfolio} from "./libraries/Portfolio.sol";
 import {Pricing} from "./libraries/Pricing.sol";
+import {Sequencer} from "./libraries/Sequencer.sol";
 import {Swapping} from "./libraries/Swapping.sol";
 
 /// @title  The treasury of an index fund: holds its tokens, is its share token, lets a keeper swap within bounds
-/// @dev    Not upgradeable. Read `rebalance` first; each of its guards is a function below it. `Roles` says who may
-///         do what, `Registry` what is listed, `V3Payer` how a V3 pool is paid.
-contract Treasury is ERC20, Registry, V3Payer {
-    using SafeERC20 for IERC20;
+/// @dev    Not upgradeable. Read `rebalance` first; each of its guards is a function below it, those of the budgets are
+///         in `Spending`. `Roles` says who may do what, `Registry` what is listed, `Shares` what a share is worth in
+///         kind, `V3Payer` how a V3 pool is paid.
+contract Treasury is Shares, V3Payer {
     using Portfolio for Holding[];
 
-    /// The first shares go where nobody can redeem them: the supply can never shrink to a handful of units.
-    uint256 private constant DEAD_SHARES = 1e6;
-    address private constant DEAD = 0x000000000000000000000000000000000000dEaD;
+    /// @inheritdoc ITreasury
+    /// @dev The zero address on chains that have no sequencer.
+    address public immutable override sequencerFeed;
 
-    uint64 private _lastId;
-    uint64 private _lastRebalance;
-
-    /// @param v2Factory Uniswap V2 factory whose pairs may be listed, or zero
-    /// @param v3Factory Uniswap V3 factory whose pools may be listed, or zero
-    constructor(string memory name, string memory symbol, address owner, address v2Factory, address v3Factory)
-        ERC20(name, symbol)
-        Ownable(owner)
-        Registry(v2Factory, v3Factory)
-    {}
+    /// @param v2Factory      Uniswap V2 factory whose pairs may be listed, or zero
+    /// @param v3Factory      Uniswap V3 factory whose pools may be listed, or zero
+    /// @param sequencerFeed_ uptime feed of the rollup's sequencer, or zero
+    constructor(
+        string memory name,
+        string memory symbol,
+        address owner,
+        address v2Factory,
+        address v3Factory,
+        address sequencerFeed_
+    ) ERC20(name, symbol) Ownable(owner) Registry(v2Factory, v3Factory) {
+        sequencerFeed = sequencerFeed_;
+    }
 
     // -------------------------------------------------------------------------------------------- rebalance
 
@@ -50,7 +54,6 @@ contract Treasury is ERC20, Registry, V3Payer {
         _requireNextId(id);
         _requireCooledDown();
         _requireSwaps(swaps);
-        (_lastId, _lastRebalance) = (id, uint64(block.timestamp));
 
         Holding[] memory holdings = _holdings();
         outcome.navBefore = holdings.nav();
@@ -63,6 +66,8 @@ contract Treasury is ERC20, Registry, V3Payer {
 
         outcome.navAfter = holdings.nav();
         outcome.teAfter = holdings.trackingError(outcome.navAfter);
+        _requireProgress(outcome);
+        _spend(id, outcome);
         emit Rebalanced(
             id,
             msg.sender,
@@ -80,6 +85,7 @@ contract Treasury is ERC20, Registry, V3Payer {
     function _swap(Swap calldata order, uint64 id, Holding[] memory holdings, Outcome memory outcome) private {
         Venue memory venue = _requireVenue(order.venue);
         (Holding memory sold, Holding memory bought) = _sides(order, venue, holdings);
+        _requireLive(sold);
         _requireBuyable(bought);
         uint256 amountIn = Math.min(order.amountIn, sold.balance);
         uint256 valueIn = Pricing.value(amountIn, sold.px);
@@ -137,11 +143,12 @@ contract Treasury is ERC20, Registry, V3Payer {
     }
 
     function _requireNextId(uint64 id) private view {
-        if (id != _lastId + 1) revert BadId(id, _lastId + 1);
+        uint64 expected = uint64(_spent.lastId) + 1;
+        if (id != expected) revert BadId(id, expected);
     }
 
     function _requireCooledDown() private view {
-        uint256 until = uint256(_lastRebalance) + _limits.cooldown;
+        uint256 until = uint256(_spent.lastRebalance) + _limits.cooldown;
         if (block.timestamp < until) revert Cooldown(block.timestamp, until);
     }
 
@@ -158,6 +165,11 @@ contract Treasury is ERC20, Registry, V3Payer {
             if (sold.targetBps == 0) return;
         }
         revert NoDrift(outcome.teBefore, minimum);
+    }
+
+    /// @dev A retired asset has no price: nothing would bound what it is sold for.
+    function _requireLive(Holding memory sold) private pure {
+        if (sold.retired) revert IsRetired(sold.token);
     }
 
     function _requireBuyable(Holding memory bought) private pure {
@@ -178,25 +190,14 @@ contract Treasury is ERC20, Registry, V3Payer {
         if (valueOut < minimum) revert Slippage(venue, valueOut, minimum);
     }
 
-    // -------------------------------------------------------------------------------------------- shares
-
-    /// @inheritdoc ITreasury
-    function seed(uint256[] calldata amounts, uint256 shares) external onlyOwner nonReentrant {
-        if (totalSupply() != 0) revert AlreadySeeded();
-        if (amounts.length != _assets.length) revert BadLength(amounts.length, _assets.length);
-        for (uint256 i; i < amounts.length; ++i) {
-            _pull(IERC20(_assets[i].token), amounts[i]);
+    /// @notice The batch brought the fund nearer to its targets, and what it lost is in proportion.
+    /// @dev    A limit on turnover alone is not enough: a round trip at the floor loses NAV, and losing an over-weight
+    ///         asset counts as progress.
+    function _requireProgress(Outcome memory outcome) private view {
+        uint256 maximum = Bps.floor(Math.saturatingSub(outcome.teBefore, outcome.teAfter), _limits.maxCostBps);
+        if (outcome.teAfter >= outcome.teBefore || outcome.loss > maximum) {
+            revert NoProgress(outcome.teBefore, outcome.teAfter, outcome.loss, maximum);
         }
-        _mint(msg.sender, shares);
-        _transfer(msg.sender, DEAD, DEAD_SHARES);
-        emit Seeded(amounts, shares);
-    }
-
-    function _pull(IERC20 token, uint256 amount) private {
-        uint256 balanceBefore = token.balanceOf(address(this));
-        token.safeTransferFrom(msg.sender, address(this), amount);
-        uint256 moved = token.balanceOf(address(this)) - balanceBefore;
-        if (moved != amount) revert InexactTransfer(address(token), moved, amount);
     }
 
     // -------------------------------------------------------------------------------------------- views
@@ -209,10 +210,11 @@ contract Treasury is ERC20, Registry, V3Payer {
             guardian: _guardian,
             weigher: _weigher,
             paused: _paused,
-            lastId: _lastId,
-            lastRebalance: _lastRebalance,
+            lastId: _spent.lastId,
+            lastRebalance: _spent.lastRebalance,
             totalSupply: totalSupply(),
             limits: _limits,
+            budgets: budgets(),
             assets: _assets,
             venues: _venues
         });
@@ -230,33 +232,24 @@ contract Treasury is ERC20, Registry, V3Payer {
     }
 
     /// @inheritdoc ITreasury
-    /// @dev Base units of each asset behind 1e18 shares; zeros before the seed.
-    function componentUnits() external view nonReentrantView returns (uint256[] memory units) {
-        units = new uint256[](_assets.length);
-        if (totalSupply() == 0) return units;
-        for (uint256 i; i < units.length; ++i) {
-            units[i] = Math.mulDiv(IERC20(_assets[i].token).balanceOf(address(this)), 1e18, totalSupply());
-        }
-    }
-
-    /// @inheritdoc ITreasury
     function trackingError() external view nonReentrantView returns (uint256) {
         Holding[] memory holdings = _holdings();
         return holdings.trackingError(holdings.nav());
     }
 
-    /// @dev Every price and balance, read once.
+    /// @dev Every price and balance, read once. A retired asset counts for nothing and nobody is asked about it.
     function _holdings() private view returns (Holding[] memory holdings) {
+        Sequencer.requireUp(sequencerFeed);
         holdings = new Holding[](_assets.length);
         for (uint256 i; i < holdings.length; ++i) {
             Asset memory asset = _assets[i];
-            holdings[i] = Holding({
-                token: asset.token,
-                px: Pricing.read(asset),
-                balance: IERC20(asset.token).balanceOf(address(this)),
-                targetBps: asset.targetBps,
-                buyable: asset.buyable
-            });
+            holdings[i].token = asset.token;
+            holdings[i].retired = asset.retired;
+            if (asset.retired) continue;
+            holdings[i].px = Pricing.read(asset);
+            holdings[i].balance = IERC20(asset.token).balanceOf(address(this));
+            holdings[i].targetBps = asset.targetBps;
+            holdings[i].buyable = asset.buyable;
         }
     }
 }

@@ -82,6 +82,7 @@ contract LensTest is World {
                 a.maxAge,
                 a.targetBps,
                 a.buyable,
+                a.retired,
                 a.minPrice,
                 a.maxPrice
             );

@@ -120,7 +120,7 @@ contract PricesTest is World {
         for (uint256 i; i < 5; ++i) {
             uint256 weight = i < 4 ? within(cuts[i], 0, left) : left;
             left -= weight;
-            holdings[i] = Holding(address(0), uint256(prices[i]) * 1e10, balances[i], weight, true);
+            holdings[i] = Holding(address(0), uint256(prices[i]) * 1e10, balances[i], weight, true, false);
         }
         uint256 nav = Portfolio.nav(holdings);
         (uint256 over, uint256 under, uint256 sum) = (0, 0, 0);

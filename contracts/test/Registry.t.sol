@@ -2,11 +2,11 @@
 pragma solidity 0.8.37;
 
 import {IUniswapV2Factory} from "@uniswap/v2-core/contracts/interfaces/IUniswapV2Factory.sol";
-import {Treasury} from "../src/Treasury.sol";
 import {DevFeed} from "../src/devnet/DevFeed.sol";
 import {DevToken} from "../src/devnet/DevToken.sol";
 import {ITreasury} from "../src/interfaces/ITreasury.sol";
 import {Uniswap} from "./support/Uniswap.sol";
+import {IFund} from "./support/IFund.sol";
 import {World} from "./support/World.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -130,7 +130,7 @@ contract RegistryTest is World {
     }
 
     function test_version_without_a_factory() public {
-        Treasury without = new Treasury("Index", "IDX", address(this), address(0), address(0));
+        IFund without = deployTreasury(address(0), address(0), address(0));
         ITreasury.Snapshot memory s = treasury.snapshot();
         for (uint256 i; i < 4; ++i) {
             s.assets[i].targetBps = 0;
@@ -197,7 +197,7 @@ contract RegistryTest is World {
     // -------------------------------------------------------------------------------------------- limits
 
     function test_defaults() public {
-        Treasury fresh = new Treasury("Index", "IDX", address(this), v2Factory, v3Factory);
+        IFund fresh = deployTreasury(v2Factory, v3Factory, address(0));
         holds(
             keccak256(abi.encode(fresh.snapshot().limits)) == keccak256(abi.encode(limits(100, 1000, 10, 900))),
             "limits of a new treasury"

@@ -2,10 +2,10 @@
 pragma solidity 0.8.37;
 
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
-import {Treasury} from "../src/Treasury.sol";
 import {DevFeed} from "../src/devnet/DevFeed.sol";
 import {ITreasury} from "../src/interfaces/ITreasury.sol";
 import {WeirdToken} from "./support/WeirdToken.sol";
+import {IFund} from "./support/IFund.sol";
 import {World} from "./support/World.sol";
 import {Vm, vm} from "./support/Vm.sol";
 
@@ -28,13 +28,13 @@ contract SharesTest is World {
     }
 
     function test_seed_names_every_asset() public {
-        Treasury fresh = _fresh();
+        IFund fresh = _fresh();
         vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLength.selector, 3, 1));
         fresh.seed(new uint256[](3), 1e18);
     }
 
     function test_seed_needs_more_than_the_burned_shares() public {
-        Treasury fresh = _fresh();
+        IFund fresh = _fresh();
         vm.expectRevert(
             abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, address(this), 1e6 - 1, 1e6)
         );
@@ -42,7 +42,7 @@ contract SharesTest is World {
     }
 
     function test_seed_of_a_token_that_takes_a_fee() public {
-        Treasury fresh = new Treasury("Index", "IDX", address(this), v2Factory, v3Factory);
+        IFund fresh = deployTreasury(v2Factory, v3Factory, address(0));
         WeirdToken weird = new WeirdToken();
         DevFeed price = new DevFeed("WRD", 8);
         fresh.addAsset(_asset(address(weird), address(price), 18, 1e8));
@@ -56,7 +56,7 @@ contract SharesTest is World {
     }
 
     function test_seed_is_recorded() public {
-        Treasury fresh = _fresh();
+        IFund fresh = _fresh();
         vm.recordLogs();
         uint256[] memory amounts = new uint256[](1);
         fresh.seed(amounts, 1e18);
@@ -84,7 +84,7 @@ contract SharesTest is World {
     }
 
     function test_views_before_the_seed() public {
-        Treasury fresh = _fresh();
+        IFund fresh = _fresh();
         same(fresh.nav(), 0, "NAV");
         same(fresh.sharePrice(), 0, "share price");
         same(fresh.trackingError(), 0, "tracking error");
@@ -109,10 +109,13 @@ contract SharesTest is World {
     }
 
     /// @dev One asset, nothing held, nothing issued.
-    function _fresh() private returns (Treasury fresh) {
-        fresh = new Treasury("Index", "IDX", address(this), v2Factory, v3Factory);
+    function _fresh() private returns (IFund fresh) {
+        fresh = deployTreasury(v2Factory, v3Factory, address(0));
         ITreasury.Asset memory asset = treasury.snapshot().assets[WETH];
         asset.targetBps = 0;
         fresh.addAsset(asset);
+        uint16[] memory all = new uint16[](1);
+        all[0] = 10_000;
+        fresh.setTargets(all);
     }
 }

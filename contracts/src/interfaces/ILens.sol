@@ -22,6 +22,7 @@ interface ILens {
         uint32 maxAge;
         uint16 targetBps;
         bool buyable;
+        bool retired;
         uint128 minPrice;
         uint128 maxPrice;
         bool balanceOk;
@@ -64,6 +65,7 @@ interface ILens {
         uint64 lastRebalance;
         uint256 totalSupply;
         ITreasury.Limits limits;
+        ITreasury.Budgets budgets;
         AssetState[] assets;
         VenueState[] venues;
     }

@@ -17,11 +17,12 @@ interface ITreasury {
         V3Router
     }
 
-    /// @param token         ERC-20; its position in the list never changes
+    /// @param token         ERC-20; its position in the list changes only when another asset is dropped
     /// @param feed          answers `AggregatorV3Interface`, USD
     /// @param maxAge        seconds after `updatedAt` beyond which an answer is stale
     /// @param targetBps     target weight
     /// @param buyable       false: may be sold, never bought
+    /// @param retired       true: neither priced nor traded, only minted and redeemed in kind
     /// @param minPrice      our own lower bound of the feed's answer, in feed decimals
     /// @param maxPrice      our own upper bound of the feed's answer, in feed decimals
     struct Asset {
@@ -32,6 +33,7 @@ interface ITreasury {
         uint32 maxAge;
         uint16 targetBps;
         bool buyable;
+        bool retired;
         uint128 minPrice;
         uint128 maxPrice;
     }
@@ -49,15 +51,36 @@ interface ITreasury {
         bool enabled;
     }
 
-    /// @param maxSlipBps  largest oracle-valued loss of one swap, of its input's value
-    /// @param perTradeBps largest input of one swap, of NAV
-    /// @param minDriftBps tracking error below which nothing may be traded, of NAV
-    /// @param cooldown    seconds between two rebalances
+    /// @dev Of NAV unless said otherwise. The buckets of `lossCapBps`, `turnoverCapBps` and `shiftCapBps` start full and
+    ///      refill evenly over `window` seconds: at most `cap * (1 + T / window)` is spent within any T seconds.
+    /// @param maxSlipBps     largest oracle-valued loss of one swap, of its input's value
+    /// @param lossCapBps     bucket of oracle-valued losses
+    /// @param turnoverCapBps bucket of values sold; above 10,000 is more than the whole fund
+    /// @param perTradeBps    largest input of one swap
+    /// @param maxCostBps     largest loss of a batch, of the tracking error that it removes
+    /// @param minDriftBps    tracking error below which nothing may be traded
+    /// @param maxWeightBps   largest target weight that the weigher may set
+    /// @param shiftCapBps    bucket of what the weigher may shift: half the sum of `|new - old|` target weights
+    /// @param cooldown       seconds between two rebalances
+    /// @param window         seconds in which an empty bucket is full again
     struct Limits {
         uint16 maxSlipBps;
+        uint16 lossCapBps;
+        uint16 turnoverCapBps;
         uint16 perTradeBps;
+        uint16 maxCostBps;
         uint16 minDriftBps;
+        uint16 maxWeightBps;
+        uint16 shiftCapBps;
         uint32 cooldown;
+        uint32 window;
+    }
+
+    /// @notice What is left in the buckets now, 1e18 is the whole NAV (the whole weight for `shift`).
+    struct Budgets {
+        uint256 loss;
+        uint256 turnover;
+        uint256 shift;
     }
 
     /// @param amountIn spends `min(amountIn, balance)`
@@ -89,6 +112,7 @@ interface ITreasury {
         uint64 lastRebalance;
         uint256 totalSupply;
         Limits limits;
+        Budgets budgets;
         Asset[] assets;
         Venue[] venues;
     }
@@ -117,12 +141,16 @@ interface ITreasury {
         uint256 teAfter
     );
     event Seeded(uint256[] amounts, uint256 shares);
+    event Minted(address indexed by, address indexed to, uint256 shares, uint256[] amounts);
+    event Redeemed(address indexed by, address indexed to, uint256 shares, uint256[] amounts, uint256 skipMask);
+    event Rescued(address indexed token, address indexed to, uint256 amount);
     event Paused(address by);
     event Unpaused(address by);
     event KeeperSet(address indexed keeper, uint64 until);
     event WeigherSet(address indexed weigher);
     event GuardianSet(address indexed guardian);
     event AssetSet(uint8 indexed index, Asset asset);
+    event AssetDropped(uint8 indexed index, address token, uint8 moved);
     event VenueSet(uint16 indexed index, Venue venue);
     event TargetsSet(uint16[] targetBps);
     event LimitsSet(Limits limits);
@@ -139,18 +167,33 @@ interface ITreasury {
     error EmptyBatch();
     error BadVenue(uint16 venue);
     error NotBuyable(address token);
+    error IsRetired(address token);
     error StalePrice(address token, uint256 updatedAt, uint256 oldest);
     error BadPrice(address token, int256 answer);
+    error SequencerDown(int256 answer, uint256 since);
     error MinOut(uint16 venue, uint256 got, uint256 minimum);
     error Slippage(uint16 venue, uint256 valueOut, uint256 minimum);
     error TradeTooBig(uint16 venue, uint256 valueIn, uint256 maximum);
     error NoDrift(uint256 te, uint256 minimum);
+    error NoProgress(uint256 teBefore, uint256 teAfter, uint256 loss, uint256 maximum);
+    error LossBudget(uint256 wanted, uint256 left);
+    error TurnoverBudget(uint256 wanted, uint256 left);
+    error ShiftBudget(uint256 wanted, uint256 left);
+    error WeightTooBig(uint8 asset, uint256 bps, uint256 maximum);
     error BadCallback(address caller);
     error InexactTransfer(address token, uint256 moved, uint256 expected);
     error BadTargets(uint256 sumBps);
     error BadAsset(address token);
     error BadLimit(uint256 given, uint256 ceiling);
+    error BadWindow(uint256 given, uint256 minimum, uint256 maximum);
     error AlreadySeeded();
+    error NotSeeded();
+    error NoShares();
+    error MaxIn(address token, uint256 amount, uint256 maximum);
+    error MinRedeemed(address token, uint256 amount, uint256 minimum);
+    error NotRetired(address token);
+    error NotEmpty(address token, uint256 balance);
+    error WasAsset(address token);
     error BadLength(uint256 given, uint256 expected);
 
     // -------------------------------------------------------------------------------------------- actions
@@ -164,8 +207,19 @@ interface ITreasury {
         external
         returns (Outcome memory);
 
-    /// @notice Once, by the owner: takes `amounts` of every asset and issues `shares`.
+    /// @notice Once, by the owner: takes `amounts` of every asset and issues `shares`, of which 1e6 are burned.
     function seed(uint256[] calldata amounts, uint256 shares) external;
+
+    /// @notice Issues `shares` against `ceil(balance * shares / supply)` of every asset, retired ones included.
+    /// @param  maxIn most that the caller gives of each asset, in the order of the list
+    function mint(uint256 shares, address to, uint256[] calldata maxIn) external;
+
+    /// @notice Burns the caller's `shares` and pays `floor(balance * shares / supply)` of every asset. Reads no price,
+    ///         works while paused.
+    /// @param  minOut   least that is paid of each asset, in the order of the list; not asked of skipped ones
+    /// @param  skipMask bit i gives up asset i, whose claim stays with the other holders: for a token that cannot be
+    ///         paid out
+    function redeem(uint256 shares, address to, uint256[] calldata minOut, uint256 skipMask) external;
 
     function pause() external;
     function unpause() external;
@@ -176,12 +230,15 @@ interface ITreasury {
 
     function addAsset(Asset calldata asset) external returns (uint8 index);
     function setAsset(uint8 index, Asset calldata asset) external;
+    function retireAsset(uint8 index) external;
+    function dropAsset(uint8 index) external;
     function addVenue(Venue calldata venue) external returns (uint16 index);
     function setTargets(uint16[] calldata targetBps) external;
     function setLimits(Limits calldata limits) external;
     function setKeeper(address keeper, uint64 until) external;
     function setWeigher(address weigher) external;
     function setGuardian(address guardian) external;
+    function rescue(address token, address to, uint256 amount) external;
 
     // ---------------------------------------------------------------------------------------------- views
 
@@ -191,4 +248,10 @@ interface ITreasury {
     function sharePrice() external view returns (uint256);
     function componentUnits() external view returns (uint256[] memory);
     function trackingError() external view returns (uint256);
+    function budgets() external view returns (Budgets memory);
+    function previewMint(uint256 shares) external view returns (uint256[] memory);
+    function previewRedeem(uint256 shares) external view returns (uint256[] memory);
+    function v2Factory() external view returns (address);
+    function v3Factory() external view returns (address);
+    function sequencerFeed() external view returns (address);
 }

@@ -4,13 +4,14 @@ pragma solidity 0.8.37;
 import {Bps} from "./Bps.sol";
 import {Pricing} from "./Pricing.sol";
 
-/// @notice One asset as a batch sees it: price read once, balance kept up to date swap by swap.
+/// @notice One asset as a batch sees it: price read once, balance kept up to date swap by swap. All zero when retired.
 struct Holding {
     address token;
     uint256 px;
     uint256 balance;
     uint256 targetBps;
     bool buyable;
+    bool retired;
 }
 
 /// @title Net asset value and distance from the target weights

@@ -19,7 +19,7 @@ library Venues {
     /// @notice True when the venue, and the factory that the treasury trusts, agree with what the owner says.
     /// @param  token0 of the pair or pool that the venue is, or that the router would use
     /// @param  factory of the venue's Uniswap version; the zero address when that version is not used
-    function isGenuine(ITreasury.Venue calldata venue, address token0, address token1, address factory)
+    function isGenuine(ITreasury.Venue memory venue, address token0, address token1, address factory)
         internal
         view
         returns (bool)
@@ -36,7 +36,7 @@ library Venues {
     }
 
     /// @dev A pool must be the one its factory made; a router must trade through that factory.
-    function isTarget(ITreasury.Venue calldata venue, address factory, address pool) private view returns (bool) {
+    function isTarget(ITreasury.Venue memory venue, address factory, address pool) private view returns (bool) {
         bool isPool = venue.kind == ITreasury.Kind.V2Pair || venue.kind == ITreasury.Kind.V3Pool;
         return isPool ? venue.target == pool : IRouterFactory(venue.target).factory() == factory;
     }

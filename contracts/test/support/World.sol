@@ -3,12 +3,12 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {Treasury} from "../../src/Treasury.sol";
 import {DevFeed} from "../../src/devnet/DevFeed.sol";
 import {DevToken} from "../../src/devnet/DevToken.sol";
 import {DevTokenNoReturn} from "../../src/devnet/DevTokenNoReturn.sol";
 import {ITreasury} from "../../src/interfaces/ITreasury.sol";
 import {Checks} from "./Checks.sol";
+import {IFund} from "./IFund.sol";
 import {IMintable, Uniswap} from "./Uniswap.sol";
 import {vm} from "./Vm.sol";
 
@@ -42,14 +42,14 @@ abstract contract World is Checks, Uniswap {
     /// Kept here because a compiler may take `block.timestamp` for a constant of the whole call.
     uint256 internal time = 1_700_000_000;
 
-    Treasury internal treasury;
+    IFund internal treasury;
     address[4] internal token;
     DevFeed[4] internal feed;
 
     function setUp() public virtual {
         vm.warp(time);
         deployUniswap();
-        treasury = new Treasury("Index", "IDX", address(this), v2Factory, v3Factory);
+        treasury = deployTreasury(v2Factory, v3Factory, address(0));
         _list(USDC, address(new DevToken("USD Coin", "USDC", 6)), 1e8);
         _list(WETH, address(new DevToken("Wrapped Ether", "WETH", 18)), 2_000e8);
         _list(WBTC, address(new DevToken("Wrapped Bitcoin", "WBTC", 8)), 40_000e8);
@@ -65,6 +65,12 @@ abstract contract World is Checks, Uniswap {
     }
 
     // -------------------------------------------------------------------------------------------- building
+
+    /// @dev The artifact, which is what ships: tests are compiled another way.
+    function deployTreasury(address v2, address v3, address sequencer) internal returns (IFund) {
+        bytes memory arguments = abi.encode("Index", "IDX", address(this), v2, v3, sequencer);
+        return IFund(vm.deployCode("Treasury.sol:Treasury", arguments));
+    }
 
     function _list(uint8 index, address token_, int256 price) internal {
         token[index] = token_;
@@ -88,6 +94,7 @@ abstract contract World is Checks, Uniswap {
             maxAge: 1 hours,
             targetBps: 0,
             buyable: true,
+            retired: false,
             minPrice: uint128(uint256(price) / 10),
             maxPrice: uint128(uint256(price) * 10)
         });
@@ -182,9 +189,11 @@ abstract contract World is Checks, Uniswap {
 
     function limits(uint16 slip, uint16 perTrade, uint16 minDrift, uint32 cooldown)
         internal
-        pure
-        returns (ITreasury.Limits memory)
+        view
+        returns (ITreasury.Limits memory changed)
     {
-        return ITreasury.Limits({maxSlipBps: slip, perTradeBps: perTrade, minDriftBps: minDrift, cooldown: cooldown});
+        changed = treasury.snapshot().limits;
+        (changed.maxSlipBps, changed.perTradeBps, changed.minDriftBps, changed.cooldown) =
+        (slip, perTrade, minDrift, cooldown);
     }
 }
