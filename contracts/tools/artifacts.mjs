@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { forgeQuietly, ROOT } from "./forge.mjs";
 
-const CONTRACTS = ["Treasury", "Lens", "Rehearsal", "DevToken", "DevTokenNoReturn", "DevFeed"];
+const CONTRACTS = ["Treasury", "Lens", "Rehearsal", "Airdrop", "DevToken", "DevTokenNoReturn", "DevFeed"];
 const ABIS = join(dirname(ROOT), "abis");
 const MISMATCH = 3;
 
