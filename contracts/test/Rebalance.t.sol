@@ -177,7 +177,7 @@ contract RebalanceTest is World {
     /// @dev WETH is 1 % cheaper by the feed than in the pools: buying it loses, selling it gains.
     function test_gains_do_not_offset_losses() public {
         feed[WETH].setAnswer(1_980e8);
-        treasury.setLimits(limits(200, 1000, 10, 900));
+        treasury.setLimits(opened(200, 1000, 10, 900));
         ITreasury.Swap[] memory swaps = new ITreasury.Swap[](2);
         swaps[0] = order(V2_PAIR, USDC, 50_000e6);
         swaps[1] = order(V3_POOL, WETH, 10e18);

@@ -46,6 +46,9 @@ contract SharesTest is World {
         WeirdToken weird = new WeirdToken();
         DevFeed price = new DevFeed("WRD", 8);
         fresh.addAsset(_asset(address(weird), address(price), 18, 1e8));
+        uint16[] memory all = new uint16[](1);
+        all[0] = 10_000;
+        fresh.setTargets(all);
         weird.mint(address(this), 100e18);
         weird.approve(address(fresh), 100e18);
         weird.takeFee(100);

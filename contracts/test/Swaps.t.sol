@@ -30,6 +30,7 @@ contract SwapsTest is World {
                 abi.encodeWithSelector(ITreasury.NotBuyable.selector, token[WETH]), batch(order(venue, USDC, 20_000e6))
             );
         }
+        treasury.setTargets(_weights(5000, 1500, 2500, 1000));
         rebalance(batch(order(V2_PAIR, WETH, 5e18)));
     }
 
@@ -46,7 +47,8 @@ contract SwapsTest is World {
     }
 
     function test_amount_is_clipped_to_the_balance() public {
-        treasury.setLimits(limits(300, 10_000, 10, 900));
+        treasury.setTargets(_weights(2500, 5000, 2500, 0));
+        treasury.setLimits(opened(300, 10_000, 10, 900));
         rebalance(batch(order(USDT_V2_PAIR, USDT, type(uint112).max)));
         same(held(USDT), 0, "USDT left");
     }
@@ -74,6 +76,7 @@ contract SwapsTest is World {
 
     /// @dev The pools pay about 2,000 USD for a WETH; a feed that says 2,020 makes the same output worth more.
     function test_slippage_through_every_venue() public {
+        treasury.setTargets(_weights(0, 10_000, 0, 0));
         treasury.setLimits(limits(40, 1000, 10, 900));
         for (uint16 venue = V2_PAIR; venue <= USDT_V3_ROUTER; ++venue) {
             uint8 stable = venue < USDT_V2_PAIR ? USDC : USDT;
@@ -90,6 +93,7 @@ contract SwapsTest is World {
         ITreasury.Asset memory asset = treasury.snapshot().assets[WETH];
         asset.minPrice = 1;
         treasury.setAsset(WETH, asset);
+        treasury.setTargets(_weights(6000, 0, 3000, 1000));
         feed[WETH].setAnswer(1e8);
         ITreasury.Swap[] memory swaps = batch(order(V3_POOL, WETH, 100e18 + 1));
         vm.etch(treasury.snapshot().venues[V3_POOL].target, address(new FixedPool(token[USDC], 99e6)).code);
@@ -98,13 +102,15 @@ contract SwapsTest is World {
         rebalance(swaps);
     }
 
-    /// @dev Around every floor the limits can express the verdict is the formula's, to the unit.
+    /// @dev Around every floor the limits can express the verdict is the formula's, to the unit. All is wanted in WETH:
+    ///      whatever its price, buying it is progress.
     function testFuzz_slippage_floor(uint256 amount, uint256 price, uint16 slip) public {
         amount = within(amount, 1e6, 90_000e6);
         price = within(price, 1_900e8, 2_100e8);
         slip = uint16(within(slip, 0, 300));
         feed[WETH].setAnswer(int256(price));
-        treasury.setLimits(limits(slip, 10_000, 0, 900));
+        treasury.setTargets(_weights(0, 10_000, 0, 0));
+        treasury.setLimits(opened(slip, 10_000, 0, 900));
         uint256 valueIn = amount * 1e12;
         (uint256 valueOut, bytes memory reason) = _soldFor(V2_PAIR, USDC, amount);
         // ceil(valueIn * (10,000 - slip) / 10,000)
@@ -134,7 +140,7 @@ contract SwapsTest is World {
         vm.revertToState(state);
         // A second run with the widest floor and a feed at which it always passes shows what the pool gives.
         feed[WETH].setAnswer(4_000e8);
-        treasury.setLimits(limits(300, 10_000, 0, kept.cooldown));
+        treasury.setLimits(opened(300, 10_000, 0, kept.cooldown));
         uint256 wethBefore = held(WETH);
         rebalance(swaps);
         valueOut = (held(WETH) - wethBefore) * uint256(price) / 1e8;

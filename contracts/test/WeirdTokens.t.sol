@@ -141,6 +141,9 @@ contract WeirdTokensTest is World {
 
     /// @dev A pool pays out before it asks to be paid: the bought token runs while the door is open, for the pool alone.
     function test_bought_token_cannot_take_the_payment() public {
+        uint16[] memory targets = new uint16[](5);
+        (targets[0], targets[1], targets[2], targets[3], targets[4]) = (2500, 1500, 2500, 1000, 2500);
+        treasury.setTargets(targets);
         uint256 wethBefore = held(WETH);
         weird.callOnTransfer(address(treasury), _callback(1e18));
         rebalance(batch(order(POOL, WETH, 1e18)));

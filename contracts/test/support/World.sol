@@ -196,4 +196,14 @@ abstract contract World is Checks, Uniswap {
         (changed.maxSlipBps, changed.perTradeBps, changed.minDriftBps, changed.cooldown) =
         (slip, perTrade, minDrift, cooldown);
     }
+
+    /// @dev The same, and budgets and cost of progress as wide as they go: for tests of another guard.
+    function opened(uint16 slip, uint16 perTrade, uint16 minDrift, uint32 cooldown)
+        internal
+        view
+        returns (ITreasury.Limits memory changed)
+    {
+        changed = limits(slip, perTrade, minDrift, cooldown);
+        (changed.lossCapBps, changed.turnoverCapBps, changed.maxCostBps) = (200, type(uint16).max, 10_000);
+    }
 }
