@@ -13,6 +13,7 @@ from typing import Any
 from keeper.core.model import (
     Asset,
     Block,
+    Budgets,
     DriftMode,
     FeedAnswer,
     Fund,
@@ -33,6 +34,7 @@ NOW = Timestamp(1_700_000_000)
 TREASURY = Address("0x7000000000000000000000000000000000000007")
 SIGNER = Address("0x5000000000000000000000000000000000000005")
 FEED_DECIMALS = 8
+NOTHING = Budgets(0, 0, 0)
 Number = int | str | Decimal | Fraction
 
 
@@ -121,6 +123,7 @@ def asset(
             max_age_seconds=4_000,
             target=Bps(target),
             buyable=True,
+            retired=False,
             min_answer=1,
             max_answer=2**127,
             balance=None if balance is None else units(balance, decimals),
@@ -166,7 +169,46 @@ def price_of(item: Asset) -> Fraction:
 
 
 def limits(**changes: Any) -> Limits:
-    return replace(Limits(max_slip=Bps(300), per_trade=Bps(10_000), min_drift=Bps(10), cooldown_seconds=900), **changes)
+    """As open as an owner can set them, so that a test meets only the limit that it is about."""
+    return replace(
+        Limits(
+            max_slip=Bps(300),
+            loss_cap=Bps(200),
+            turnover_cap=Bps(65_535),
+            per_trade=Bps(10_000),
+            max_cost=Bps(10_000),
+            min_drift=Bps(10),
+            max_weight=Bps(10_000),
+            shift_cap=Bps(10_000),
+            cooldown_seconds=900,
+            window_seconds=86_400,
+        ),
+        **changes,
+    )
+
+
+def strict_limits(**changes: Any) -> Limits:
+    """The treasury's own defaults."""
+    return replace(
+        Limits(
+            max_slip=Bps(100),
+            loss_cap=Bps(5),
+            turnover_cap=Bps(2_500),
+            per_trade=Bps(1_000),
+            max_cost=Bps(150),
+            min_drift=Bps(10),
+            max_weight=Bps(5_000),
+            shift_cap=Bps(2_500),
+            cooldown_seconds=900,
+            window_seconds=86_400,
+        ),
+        **changes,
+    )
+
+
+def full(rules: Limits) -> Budgets:
+    """Buckets of which nothing is spent."""
+    return Budgets(*(cap * 10**14 for cap in (rules.loss_cap, rules.turnover_cap, rules.shift_cap)))
 
 
 def treasury(assets: Sequence[Asset], venues: Iterable[Venue], **changes: Any) -> Treasury:
@@ -183,6 +225,7 @@ def treasury(assets: Sequence[Asset], venues: Iterable[Venue], **changes: Any) -
             last_rebalance=Timestamp(NOW - 86_400),
             total_supply=10**24,
             limits=limits(),
+            budgets=full(limits()),
             assets=tuple(assets),
             venues=tuple(venues),
         ),
@@ -266,6 +309,13 @@ def with_venue(base: Market, index: int, **changes: Any) -> Market:
 
 def with_treasury(base: Market, **changes: Any) -> Market:
     return replace(base, treasury=replace(base.treasury, **changes))
+
+
+def with_limits(base: Market, rules: Limits, spent: Budgets = NOTHING) -> Market:
+    """The same market under other limits, of whose buckets so much is spent."""
+    whole = full(rules)
+    left = Budgets(whole.loss - spent.loss, whole.turnover - spent.turnover, whole.shift - spent.shift)
+    return with_treasury(base, limits=rules, budgets=left)
 
 
 def with_policy(base: Market, **changes: Any) -> Market:

@@ -100,7 +100,10 @@ class FeedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One token of the treasury at one block. `balance` or `answer` is None when the contract did not answer."""
+    """One token of the treasury at one block. `balance` or `answer` is None when the contract did not answer.
+
+    A retired asset is no part of the fund's value: it is neither priced nor traded, only minted and redeemed in kind.
+    """
 
     index: int
     token: Address
@@ -110,6 +113,7 @@ class Asset:
     max_age_seconds: int
     target: Bps
     buyable: bool
+    retired: bool
     min_answer: int
     max_answer: int
     balance: BaseUnits | None
@@ -147,12 +151,32 @@ class Venue:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The treasury's own bounds, all of NAV except `max_slip` (of a swap's input value)."""
+    """The treasury's own bounds (`ITreasury.Limits`), all of NAV unless said otherwise.
+
+    `max_slip` is of a swap's input value, `max_cost` a batch's loss as a part of the tracking error that it removes,
+    `max_weight` and `shift_cap` bind the weigher. `loss_cap`, `turnover_cap` and `shift_cap` are the sizes of buckets
+    that an empty one takes `window_seconds` to fill again.
+    """
 
     max_slip: Bps
+    loss_cap: Bps
+    turnover_cap: Bps
     per_trade: Bps
+    max_cost: Bps
     min_drift: Bps
+    max_weight: Bps
+    shift_cap: Bps
     cooldown_seconds: int
+    window_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What is left in the treasury's buckets at the block, 10^18 is the whole NAV (`shift`: the whole weight)."""
+
+    loss: int
+    turnover: int
+    shift: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +194,7 @@ class Treasury:
     last_rebalance: Timestamp
     total_supply: int
     limits: Limits
+    budgets: Budgets
     assets: tuple[Asset, ...]
     venues: tuple[Venue, ...]
 

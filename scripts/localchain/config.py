@@ -1,6 +1,6 @@
 """What stands on the local chain: assets, pools, funds. Plain values, so that tests and demos vary them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum, IntEnum
 
@@ -57,12 +57,23 @@ class PoolSpec:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The treasury's limits: bps, and seconds."""
+    """The treasury's limits (`ITreasury.Limits`), in its order: bps, and seconds. Defaults are the contract's."""
 
     max_slip_bps: int = 100
-    per_trade_bps: int = 1000
+    loss_cap_bps: int = 5
+    turnover_cap_bps: int = 2_500
+    per_trade_bps: int = 1_000
+    max_cost_bps: int = 150
     min_drift_bps: int = 10
+    max_weight_bps: int = 5_000
+    shift_cap_bps: int = 2_500
     cooldown: int = 900
+    window: int = DAY
+
+
+OPEN_BUDGETS = Limits(loss_cap_bps=100, turnover_cap_bps=20_000)
+"""A replay rebalances 13 to 36 % of drift in one go, which the contract's own budgets spread over days: 5 bps of
+losses pay for about 15 % of turnover through pools that take 0.3 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,7 @@ class FundSpec:
     size_usd: Decimal
     targets: dict[str, int]
     holdings: dict[str, int] | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = OPEN_BUDGETS
     venues: tuple[VenueKind, ...] = (VenueKind.V2_PAIR, VenueKind.V3_POOL, VenueKind.V2_ROUTER, VenueKind.V3_ROUTER)
     max_age: int = DAY + 3600
 
@@ -159,5 +170,5 @@ _TARGETS = {
 
 def default_config(size_usd: Decimal = Decimal(2_000_000), limits: Limits | None = None) -> DevnetConfig:
     """Eight assets, eighteen pools, one fund that holds all of them at its targets."""
-    fund = FundSpec("Large Cap Index", "LCI", size_usd, _TARGETS, limits=limits or Limits())
+    fund = FundSpec("Large Cap Index", "LCI", size_usd, _TARGETS, limits=limits or OPEN_BUDGETS)
     return DevnetConfig(_ASSETS, _POOLS, (fund,))

@@ -1,7 +1,7 @@
 """Treasuries on the local chain: deployed, told what to hold and where to trade, seeded in kind, given a keeper."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 
 from scripts.localchain import accounts
@@ -15,9 +15,10 @@ KEEPER_TERM = 30 * 86_400  # the longest that the treasury grants
 RENEW_BELOW = 15 * 86_400
 SHARES = 10**18  # one share per USD of the first NAV
 
-_ASSET = "(address,address,uint8,uint8,uint32,uint16,bool,uint128,uint128)"
+_ASSET = "(address,address,uint8,uint8,uint32,uint16,bool,bool,uint128,uint128)"
+_NO_SEQUENCER = "0x" + "00" * 20
 _VENUE = "(address,uint8,uint8,uint8,uint24,bool)"
-_LIMITS = "(uint16,uint16,uint16,uint32)"
+_LIMITS = f"({','.join(['uint16'] * 8)},uint32,uint32)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Treasury:
 
 
 def contract(spec: FundSpec, uniswap: Uniswap) -> Deployable:
-    arguments = (spec.name, spec.symbol, accounts.OWNER, uniswap.v2_factory, uniswap.v3_factory)
-    types = "(string,string,address,address,address)"
+    arguments = (spec.name, spec.symbol, accounts.OWNER, uniswap.v2_factory, uniswap.v3_factory, _NO_SEQUENCER)
+    types = "(string,string,address,address,address,address)"
     return Deployable.of(f"treasury {spec.name}", "Treasury", types, *arguments)
 
 
@@ -75,7 +76,7 @@ def _list_assets(treasury: Treasury) -> list[Tx]:
         answer = answer_of(token.spec.price)
         reach = 2 if token.spec.pegged else 1000
         bounds = (max(1, answer // reach), answer * reach)
-        asset = (token.address, token.feed, token.spec.decimals, 8, treasury.spec.max_age, 0, True, *bounds)
+        asset = (token.address, token.feed, token.spec.decimals, 8, treasury.spec.max_age, 0, True, False, *bounds)
         txs.append(_owner(treasury, f"addAsset({_ASSET})", asset))
     return txs
 
@@ -101,9 +102,7 @@ def _list_venues(treasury: Treasury, uniswap: Uniswap, pools: Sequence[Pool]) ->
 
 
 def _set_limits(treasury: Treasury) -> Tx:
-    limits = treasury.spec.limits
-    values = (limits.max_slip_bps, limits.per_trade_bps, limits.min_drift_bps, limits.cooldown)
-    return _owner(treasury, f"setLimits({_LIMITS})", values)
+    return _owner(treasury, f"setLimits({_LIMITS})", astuple(treasury.spec.limits))
 
 
 def _seed(treasury: Treasury) -> list[Tx]:

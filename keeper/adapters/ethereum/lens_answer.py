@@ -15,12 +15,15 @@ from eth_abi.exceptions import DecodingError
 
 from keeper.adapters.ethereum import wire
 from keeper.adapters.ethereum.wire import Malformed
-from keeper.core.model import Asset, FeedAnswer, Limits, Treasury, V2State, V3State, Venue, VenueKind
+from keeper.core.model import Asset, Budgets, FeedAnswer, Limits, Treasury, V2State, V3State, Venue, VenueKind
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Timestamp, Wei
 
 WORD: Final = 32
-_FUND_WORDS: Final = 17
-_ASSET_WORDS: Final = 15
+_BEFORE_LIMITS: Final = 11
+_LIMIT_WORDS: Final = 10
+_BUDGET_WORDS: Final = 3
+_FUND_WORDS: Final = _BEFORE_LIMITS + _LIMIT_WORDS + _BUDGET_WORDS + 2
+_ASSET_WORDS: Final = 16
 _VENUE_WORDS: Final = 11
 _SYMBOL_LENGTH: Final = 16
 _V2: Final = frozenset({VenueKind.V2_PAIR, VenueKind.V2_ROUTER})
@@ -73,7 +76,8 @@ def _funds(words: list[int], at: int, symbols: Mapping[Address, str]) -> list[tu
 def _fund(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Address, Treasury | None]:
     head = _slice(words, at, _FUND_WORDS)
     (treasury, ok, owner, guardian, weigher, keeper_until, keeper_balance, paused, last_id, last_rebalance,
-     total_supply, max_slip, per_trade, min_drift, cooldown, assets_at, venues_at) = head  # fmt: skip
+     total_supply) = head[:_BEFORE_LIMITS]  # fmt: skip
+    limits, (*budgets, assets_at, venues_at) = head[_BEFORE_LIMITS:-5], head[-5:]
     address = _address(treasury)
     if not ok:
         return address, None
@@ -88,7 +92,8 @@ def _fund(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Ad
         last_id=last_id,
         last_rebalance=Timestamp(last_rebalance),
         total_supply=total_supply,
-        limits=Limits(Bps(max_slip), Bps(per_trade), Bps(min_drift), cooldown),
+        limits=Limits(*map(Bps, limits[:-2]), *limits[-2:]),
+        budgets=Budgets(*budgets),
         assets=_assets(words, at + assets_at, symbols),
         venues=_venues(words, at + venues_at),
     )
@@ -101,8 +106,8 @@ def _assets(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[
 
 
 def _asset(words: list[int], index: int, symbols: Mapping[Address, str]) -> Asset:
-    (token, feed, token_decimals, feed_decimals, max_age, target, buyable, min_price, max_price,
-     balance_ok, balance, feed_ok, answer, updated_at, codehash) = words  # fmt: skip
+    (token, feed, token_decimals, feed_decimals, max_age, target, buyable, retired, min_price,
+     max_price, balance_ok, balance, feed_ok, answer, updated_at, codehash) = words  # fmt: skip
     address = _address(token)
     return Asset(
         index=index,
@@ -113,6 +118,7 @@ def _asset(words: list[int], index: int, symbols: Mapping[Address, str]) -> Asse
         max_age_seconds=max_age,
         target=Bps(target),
         buyable=bool(buyable),
+        retired=bool(retired),
         min_answer=min_price,
         max_answer=max_price,
         balance=BaseUnits(balance) if balance_ok else None,

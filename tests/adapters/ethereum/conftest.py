@@ -13,20 +13,31 @@ from scripts.localchain import accounts
 from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.config import DevnetConfig, Limits, default_config
 
-FREE = Limits(max_slip_bps=300, per_trade_bps=10_000, min_drift_bps=0, cooldown=0)
+FREE = Limits(
+    max_slip_bps=300,
+    loss_cap_bps=200,
+    turnover_cap_bps=65_535,
+    per_trade_bps=10_000,
+    max_cost_bps=10_000,
+    min_drift_bps=0,
+    cooldown=0,
+)
 
 
 def two_funds() -> DevnetConfig:
-    """A fund of eight assets and one of two, which may trade whenever they like."""
+    """A fund of eight assets and one of two, which may trade whenever they like. Both hold WETH for want of USDC."""
     config = default_config(limits=FREE)
+    large = config.funds[0]
+    large = replace(large, holdings=large.targets | {"WETH": 2_900, "USDC": 600})
     small = replace(
-        config.funds[0],
+        large,
         name="Two",
         symbol="TWO",
         size_usd=Decimal(50_000),
         targets={"WETH": 6_000, "USDC": 4_000},
+        holdings={"WETH": 7_000, "USDC": 3_000},
     )
-    return replace(config, funds=(config.funds[0], small))
+    return replace(config, funds=(large, small))
 
 
 @pytest.fixture(scope="session")

@@ -29,17 +29,20 @@ KEEPER = LocalSigner.from_raw_key("0x" + accounts.keeper_key().key.hex(), 31337)
 
 
 def orders(treasury: Treasury, count: int = 1) -> list[PlannedSwap]:
-    """Sells a hundredth of asset 0 of each of the first `count` venues."""
+    """Sells a hundredth of what each of the first `count` venues trades against USDC, of which the funds lack some."""
     found = []
     for venue in treasury.venues[:count]:
-        sold = treasury.assets[venue.asset0]
+        forward = treasury.assets[venue.asset1].symbol == "USDC"
+        asset_in, asset_out = (venue.asset0, venue.asset1) if forward else (venue.asset1, venue.asset0)
+        sold = treasury.assets[asset_in]
+        assert treasury.assets[asset_out].symbol == "USDC"
         assert sold.balance is not None
         found.append(
             PlannedSwap(
                 venue=venue.index,
-                zero_for_one=True,
-                asset_in=venue.asset0,
-                asset_out=venue.asset1,
+                zero_for_one=forward,
+                asset_in=asset_in,
+                asset_out=asset_out,
                 amount_in=BaseUnits(sold.balance // 100),
                 expected_out=BaseUnits(0),
                 min_out=BaseUnits(1),

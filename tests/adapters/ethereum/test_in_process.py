@@ -23,7 +23,7 @@ from keeper.adapters.ethereum.codec import AbiCodec
 from keeper.adapters.ethereum.lens_answer import read_observation
 from keeper.adapters.ethereum.receipts import read_receipt
 from keeper.core.ledger import Call, Receipt
-from keeper.core.model import PlannedSwap, V2State
+from keeper.core.model import Budgets, Limits, PlannedSwap, V2State
 from keeper.core.units import Address, BaseUnits, Hash32, Timestamp, UsdE18
 from scripts.localchain.anvil import ROOT
 
@@ -31,12 +31,13 @@ pytestmark = [pytest.mark.adapter, pytest.mark.xdist_group("in_process")]
 
 WETH, USDC = 10 * 10**18, 30_000 * 10**6
 FEED_DECIMALS = 8
+ZERO = "0x" + "00" * 20
 DECISION = Hash32("0x" + "d1" * 32)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A treasury of WETH and USDC, half each at 3,000 USD, a V2 pair a hundred times as deep, and who is who."""
+    """A treasury of WETH and USDC, half each though 40 : 60 is wanted, a V2 pair a hundred times as deep, who is who."""
 
     w3: Web3
     treasury: Contract
@@ -135,16 +136,15 @@ def built() -> World:
         token.functions.mint(owner, amount).transact()
     pair.functions.mint(owner).transact()
 
-    zero = "0x" + "00" * 20
-    treasury = deploy(w3, artifact("Treasury"), "Two", "TWO", owner, factory.address, zero)
+    treasury = deploy(w3, artifact("Treasury"), "Two", "TWO", owner, factory.address, ZERO, ZERO)
     for token, feed, decimals in ((weth, feeds[0], 18), (usdc, feeds[1], 6)):
-        listed = (token.address, feed.address, decimals, FEED_DECIMALS, 86_400, 0, True, 1, 10**15)
+        listed = (token.address, feed.address, decimals, FEED_DECIMALS, 86_400, 0, True, False, 1, 10**15)
         treasury.functions.addAsset(listed).transact()
         token.functions.approve(treasury.address, 10**30).transact()
     first, second = (0, 1) if int(weth.address, 16) < int(usdc.address, 16) else (1, 0)
     treasury.functions.addVenue((pair.address, 0, first, second, 3_000, True)).transact()
-    treasury.functions.setTargets([5_000, 5_000]).transact()
-    treasury.functions.setLimits((100, 500, 0, 0)).transact()
+    treasury.functions.setTargets([4_000, 6_000]).transact()
+    treasury.functions.setLimits(rules()).transact()
     treasury.functions.seed([WETH, USDC], 60_000 * 10**18).transact()
     treasury.functions.setKeeper(keeper, w3.eth.get_block("latest")["timestamp"] + 86_400).transact()
     return World(w3, treasury, weth, usdc, pair, owner, keeper, stranger)
@@ -156,6 +156,11 @@ def world(built: World) -> Iterator[World]:
     snapshot = provider.ethereum_tester.take_snapshot()
     yield built
     provider.ethereum_tester.revert_to_snapshot(snapshot)
+
+
+def rules(max_slip: int = 100, loss: int = 200, turnover: int = 10_000, cost: int = 10_000, min_drift: int = 0) -> Any:
+    """`ITreasury.Limits`: trades of 5 % of NAV, no cooldown, buckets that fill in a day."""
+    return (max_slip, loss, turnover, 500, cost, min_drift, 10_000, 10_000, 0, 86_400)
 
 
 def test_the_encoded_call_runs_and_its_receipt_decodes(world: World) -> None:
@@ -174,7 +179,7 @@ def test_the_encoded_call_runs_and_its_receipt_decodes(world: World) -> None:
     assert (receipt.event.id, receipt.event.keeper, receipt.event.decision) == (1, world.keeper, DECISION)
     assert receipt.event.nav_before == 60_000 * 10**18
     assert receipt.event.loss == fill.value_in - fill.value_out == receipt.event.nav_before - receipt.event.nav_after
-    assert receipt.event.te_before == 0 < receipt.event.te_after
+    assert receipt.event.te_before == 6_000 * 10**18 > receipt.event.te_after
     assert [(log.token, log.amount) for log in receipt.transfers] == [
         (world.weth.address, fill.amount_in),
         (world.usdc.address, fill.amount_out),
@@ -194,11 +199,11 @@ def test_refusals_are_told_with_measure_and_limit(world: World) -> None:
     greedy = world.call(world.sell_weth(min_out=300 * 10**6))
     assert re.fullmatch(r"MinOut: venue 0, got 299\d{6}, minimum 300000000", world.refusal(greedy))
     assert world.refusal(world.call()) == "EmptyBatch"
-    world.treasury.functions.setLimits((10, 500, 0, 0)).transact()
+    world.treasury.functions.setLimits(rules(max_slip=10)).transact()
     costly = world.refusal(world.call(world.sell_weth()))
     assert re.fullmatch(r"Slippage: venue 0, valueOut 299\.\d{6} USD, minimum 299\.700000 USD", costly)
-    world.treasury.functions.setLimits((100, 500, 25, 0)).transact()
-    assert world.refusal(world.call(world.sell_weth())) == "NoDrift: te 0.000000 USD, minimum 150.000000 USD"
+    world.treasury.functions.setLimits(rules(min_drift=1_500)).transact()
+    assert world.refusal(world.call(world.sell_weth())) == "NoDrift: te 6000.000000 USD, minimum 9000.000000 USD"
 
 
 def test_a_pause_stops_and_says_so(world: World) -> None:
@@ -224,7 +229,7 @@ def test_a_price_grows_stale(world: World) -> None:
     [
         ("setTargets", [[5_000, 5_000]], "NotWeigher"),
         ("pause", [], "NotGuardian"),
-        ("setLimits", [(1, 1, 1, 1)], "OwnableUnauthorizedAccount"),
+        ("setLimits", [rules()], "OwnableUnauthorizedAccount"),
         ("setKeeper", ["0x" + "11" * 20, 1], "OwnableUnauthorizedAccount"),
         ("seed", [[1, 1], 1], "OwnableUnauthorizedAccount"),
     ],
@@ -246,7 +251,7 @@ def test_only_the_keeper_rebalances(world: World) -> None:
 def test_the_deployed_lens_says_what_the_treasury_says(world: World) -> None:
     lens = deploy(world.w3, artifact("Lens"))
     at = world.treasury.address
-    feed = world.treasury.functions.snapshot().call()[8][0][1]
+    feed = world.treasury.functions.snapshot().call()[9][0][1]
     data = lens.encode_abi("observe", args=[[(at, world.keeper), (world.pair.address, world.keeper)], feed])
     raw = bytes(world.w3.eth.call({"to": lens.address, "data": data, "gas": 29_000_000}))
     block = world.w3.eth.get_block("latest")
@@ -265,9 +270,11 @@ def test_the_deployed_lens_says_what_the_treasury_says(world: World) -> None:
     assert treasury.keeper_balance == world.w3.eth.get_balance(world.keeper)
     assert treasury.total_supply == 60_000 * 10**18
     assert [(a.symbol, a.decimals, a.balance, a.target) for a in treasury.assets] == [
-        ("WETH", 18, WETH, 5_000),
-        ("", 6, USDC, 5_000),
+        ("WETH", 18, WETH, 4_000),
+        ("", 6, USDC, 6_000),
     ]
+    assert treasury.limits == Limits(*rules())
+    assert treasury.budgets == Budgets(*world.treasury.functions.budgets().call())
     (venue,) = treasury.venues
     assert venue.state == V2State(*world.pair.functions.getReserves().call()[:2])
     assert treasury.assets[venue.asset0].token == world.pair.functions.token0().call()

@@ -29,9 +29,10 @@ ADDRESSES = st.binary(min_size=20, max_size=20).map(to_checksum_address)
 BOOLS = st.booleans()
 SIGNED = st.integers(-(2**255), 2**255 - 1)
 FEEDS = st.tuples(BOOLS, uint(8), SIGNED, uint(256))
-LIMITS = st.tuples(uint(16), uint(16), uint(16), uint(32))
+LIMITS = st.tuples(*[uint(16)] * 8, uint(32), uint(32))
+BUDGETS = st.tuples(uint(256), uint(256), uint(256))
 ASSETS = st.tuples(
-    ADDRESSES, ADDRESSES, uint(8), uint(8), uint(32), uint(16), BOOLS, uint(128), uint(128),
+    ADDRESSES, ADDRESSES, uint(8), uint(8), uint(32), uint(16), BOOLS, BOOLS, uint(128), uint(128),
     BOOLS, uint(256), BOOLS, SIGNED, uint(256), st.binary(min_size=32, max_size=32),
 )  # fmt: skip
 VENUES = st.tuples(
@@ -39,7 +40,7 @@ VENUES = st.tuples(
 )
 FUNDS = st.tuples(
     ADDRESSES, BOOLS, ADDRESSES, ADDRESSES, ADDRESSES, uint(64), uint(256), BOOLS, uint(64), uint(64), uint(256),
-    LIMITS, st.lists(ASSETS, max_size=4), st.lists(VENUES, max_size=4),
+    LIMITS, BUDGETS, st.lists(ASSETS, max_size=4), st.lists(VENUES, max_size=4),
 )  # fmt: skip
 ANSWERS = st.tuples(uint(64), uint(64), uint(64), FEEDS, st.lists(FUNDS, max_size=3))
 
@@ -52,20 +53,23 @@ def as_abi(treasury: Treasury | None, words: Any) -> Any:
     return (
         treasury.address.lower(), True, treasury.owner.lower(), treasury.guardian.lower(), treasury.weigher.lower(),
         treasury.keeper_until, treasury.keeper_balance, treasury.paused, treasury.last_id, treasury.last_rebalance,
-        treasury.total_supply, (limits.max_slip, limits.per_trade, limits.min_drift, limits.cooldown_seconds),
-        tuple(asset_as_abi(a, w) for a, w in zip(treasury.assets, words[12], strict=True)),
-        tuple(venue_as_abi(v, w) for v, w in zip(treasury.venues, words[13], strict=True)),
+        treasury.total_supply,
+        (limits.max_slip, limits.loss_cap, limits.turnover_cap, limits.per_trade, limits.max_cost, limits.min_drift,
+         limits.max_weight, limits.shift_cap, limits.cooldown_seconds, limits.window_seconds),
+        (treasury.budgets.loss, treasury.budgets.turnover, treasury.budgets.shift),
+        tuple(asset_as_abi(a, w) for a, w in zip(treasury.assets, words[13], strict=True)),
+        tuple(venue_as_abi(v, w) for v, w in zip(treasury.venues, words[14], strict=True)),
     )  # fmt: skip
 
 
 def asset_as_abi(asset: Asset, words: Any) -> Any:
-    assert (asset.balance is None) == (not words[9])
-    assert (asset.answer is None) == (not words[11])
-    answer = asset.answer or FeedAnswer(words[12], words[3], words[13])
+    assert (asset.balance is None) == (not words[10])
+    assert (asset.answer is None) == (not words[12])
+    answer = asset.answer or FeedAnswer(words[13], words[3], words[14])
     return (
         asset.token.lower(), asset.feed.lower(), asset.decimals, answer.decimals, asset.max_age_seconds, asset.target,
-        asset.buyable, asset.min_answer, asset.max_answer, words[9],
-        words[10] if asset.balance is None else asset.balance, words[11], answer.answer, answer.updated_at,
+        asset.buyable, asset.retired, asset.min_answer, asset.max_answer, words[10],
+        words[11] if asset.balance is None else asset.balance, words[12], answer.answer, answer.updated_at,
         bytes.fromhex(asset.code_hash[2:]),
     )  # fmt: skip
 
@@ -131,7 +135,7 @@ def test_an_answer_cut_short_is_refused(values: Any) -> None:
 
 def test_treasuries_that_were_not_asked_for_are_refused() -> None:
     first, second = (Address(to_checksum_address(bytes([n]) * 20)) for n in (1, 2))
-    fund = (first, False, *[first] * 3, 0, 0, False, 0, 0, 0, (0, 0, 0, 0), [], [])
+    fund = (first, False, *[first] * 3, 0, 0, False, 0, 0, 0, (0,) * 10, (0,) * 3, [], [])
     raw = encode(TYPES, (1, 2, 3, (False, 0, 0, 0), [fund]))
     assert read_observation(raw, [first], {}).treasuries == (None,)
     for asked in ([second], [], [first, second]):

@@ -15,6 +15,7 @@ VALUES = {
     "uint256": 123,
     "uint64": 7,
     "uint16": 3,
+    "uint8": 2,
     "int256": -5,
 }
 
