@@ -5,11 +5,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, cast
 
-from eth_utils.address import is_hex_address, to_checksum_address
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -18,27 +16,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from keeper.adapters.fields import AddressField
 from keeper.core.ledger import Mode
+from keeper.core.mistakes import ConfigurationError as ConfigurationError
 from keeper.core.model import LOCAL_CHAIN_ID, DriftMode, Policy, PriceSource
 from keeper.core.units import Address, Wei, usd_e18
 
 GWEI: Final = 10**9
 SHOWN: Final = 80
 """Characters of a wrong value that its error repeats."""
-
-
-class ConfigurationError(Exception):
-    """What is wrong with the configuration, a line each, fit for an operator. Never holds a secret."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
-def _address(value: object) -> str:
-    if not isinstance(value, str) or not is_hex_address(value):
-        raise ValueError("is not an address (0x and 40 hex digits)")
-    return str(to_checksum_address(value))
 
 
 def name_of_fund(value: str) -> str:
@@ -48,7 +34,6 @@ def name_of_fund(value: str) -> str:
     return value
 
 
-AddressField = Annotated[str, BeforeValidator(_address)]
 Fraction = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=18)]
 # A number without an end is a mistake that would stop the keeper later: 1e999999999 as an integer fills the memory.
 Hours = Annotated[Decimal, Field(ge=0, le=87_600, decimal_places=18)]

@@ -1,0 +1,11 @@
+"""What an operator got wrong, in words that an operator can act on."""
+
+from collections.abc import Iterable
+
+
+class ConfigurationError(Exception):
+    """What is wrong with the configuration, a line each, fit for an operator. Never holds a secret."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
