@@ -6,7 +6,7 @@ digest of the whole list: whether it was paid is whether there is code, and a li
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -19,6 +19,7 @@ BATCH_SIZE: Final = 200
 creation code that EIP-3860 does."""
 _NAMED: Final = 3
 """Payments that a message names; the others are counted."""
+_NOTHING: Final = BaseUnits(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,14 @@ class ShareBook:
     balance: BaseUnits
     seeding: Seeding | None = None
     paid: tuple[Payment, ...] = ()
-    received: BaseUnits = BaseUnits(0)
-    allowances: Mapping[Address, BaseUnits] | None = None
+    received: BaseUnits = _NOTHING
+    allowances: Mapping[Address, BaseUnits] = field(default_factory=dict)
     created: frozenset[Address] = frozenset()
-    minted: BaseUnits = BaseUnits(0)
-    redeemed: BaseUnits = BaseUnits(0)
+    minted: BaseUnits = _NOTHING
+    redeemed: BaseUnits = _NOTHING
 
     def allowance(self, spender: Address) -> BaseUnits:
-        return (self.allowances or {}).get(spender, BaseUnits(0))
+        return self.allowances.get(spender, _NOTHING)
 
 
 class Act(StrEnum):
@@ -150,8 +151,8 @@ def _allowance_faults(drops: Sequence[Drop], book: ShareBook) -> list[str]:
     """An allowance for a batch of another list could still be used, by anybody."""
     known = {drop.address for drop in drops}
     return [
-        f"{spender} may take {shares(amount)} of the deployer and is no batch of this list: set its allowance to 0 first"
-        for spender, amount in sorted((book.allowances or {}).items())
+        f"{spender} may take {shares(amount)} of the deployer and is no batch of this list: set that allowance to 0"
+        for spender, amount in sorted(book.allowances.items())
         if spender not in known and amount
     ]
 
