@@ -9,6 +9,7 @@ from typing import Final
 
 from eth_utils.address import to_checksum_address
 
+from keeper.core.mistakes import ConfigurationError
 from keeper.core.units import ZERO_ADDRESS, Address, BaseUnits, Hash32
 
 SHARE_DECIMALS: Final = 18
@@ -22,14 +23,6 @@ _LARGEST: Final = 2**256 - 1
 _LONGEST: Final = 60
 """Characters of a number; 2^256 base units are 59 digits of whole shares."""
 _SHOWN: Final = 60
-
-
-class ListRefused(Exception):
-    """What is wrong with the list, a line each, with the line of the file."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = list(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +58,7 @@ class InvestorList:
 def read_investors(text: str, refused: Mapping[Address, str] | None = None) -> InvestorList:
     """The list in a CSV text with the columns `address` and `shares` (whole shares, as decimal text).
 
-    `refused` are addresses that may not stand on it, with what they are. Raises ListRefused with every mistake.
+    `refused` are addresses that may not stand on it, with what they are. Raises ConfigurationError with every mistake.
     """
     forbidden = {ZERO_ADDRESS: "the zero address", DEAD: "where shares are burned", **(refused or {})}
     problems: list[str] = []
@@ -87,7 +80,7 @@ def read_investors(text: str, refused: Mapping[Address, str] | None = None) -> I
     if InvestorList(investors).issue > _LARGEST:
         problems.append("all shares together are more than a token can count")
     if problems:
-        raise ListRefused(problems)
+        raise ConfigurationError(problems)
     return InvestorList(investors)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.core.setup.investors import DEAD, DEAD_SHARES, ListRefused, read_investors
+from keeper.core.mistakes import ConfigurationError
+from keeper.core.setup.investors import DEAD, DEAD_SHARES, read_investors
 from keeper.core.units import Address, scaled
 
 pytestmark = pytest.mark.unit
@@ -18,7 +19,7 @@ TREASURY = Address("0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb")
 
 
 def problems(text: str) -> list[str]:
-    with pytest.raises(ListRefused) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         read_investors(text, {TREASURY: "the treasury itself"})
     return refused.value.problems
 
@@ -136,5 +137,5 @@ def test_every_amount_is_read_exactly(amounts: list[int]) -> None:
 @given(st.text(max_size=300))
 def test_no_text_makes_it_fall_over(text: str) -> None:
     for candidate in (text, f"address,shares\n{text}"):
-        with contextlib.suppress(ListRefused):
+        with contextlib.suppress(ConfigurationError):
             assert read_investors(candidate).investors
