@@ -55,7 +55,7 @@ class PricesRefused:
 def votes(market: Market) -> tuple[PriceVote, ...]:
     """What each source says of each asset, FEED before ROUTER; `used` is whether it is believable by itself."""
     assets, hub = market.treasury.assets, hub_of(market)
-    feeds = {asset.index: _feed_vote(asset, market.block.timestamp) for asset in assets}
+    feeds = {asset.index: feed_vote(asset, market.block.timestamp) for asset in assets}
     believed = {index: vote.px for index, vote in feeds.items() if vote.used and vote.px is not None}
     return tuple(
         vote for asset in assets for vote in (feeds[asset.index], _router_vote(market, asset.index, hub, believed))
@@ -89,7 +89,8 @@ def agree(market: Market) -> PriceBook | PricesRefused:
 # ------------------------------------------------------------------------------------------------ sources
 
 
-def _feed_vote(asset: Asset, now: Timestamp) -> PriceVote:
+def feed_vote(asset: Asset, now: Timestamp) -> PriceVote:
+    """What the asset's feed says; used when the treasury would believe it at that time."""
     answer = asset.answer
     if answer is None:
         return PriceVote(asset.index, PriceSource.FEED, None, None, False, "the feed did not answer")
