@@ -9,6 +9,7 @@ import {Registry} from "./base/Registry.sol";
 import {Shares} from "./base/Shares.sol";
 import {V3Payer} from "./base/V3Payer.sol";
 import {ITreasury} from "./interfaces/ITreasury.sol";
+import {Book} from "./libraries/Book.sol";
 import {Bps} from "./libraries/Bps.sol";
 import {Holding, Portfolio} from "./libraries/Portfolio.sol";
 import {Pricing} from "./libraries/Pricing.sol";
@@ -215,7 +216,7 @@ contract Treasury is Shares, V3Payer {
             totalSupply: totalSupply(),
             limits: _limits,
             budgets: budgets(),
-            assets: _assets,
+            assets: Book.read(_page),
             venues: _venues
         });
     }
@@ -240,9 +241,10 @@ contract Treasury is Shares, V3Payer {
     /// @dev Every price and balance, read once. A retired asset counts for nothing and nobody is asked about it.
     function _holdings() private view returns (Holding[] memory holdings) {
         Sequencer.requireUp(sequencerFeed);
-        holdings = new Holding[](_assets.length);
-        for (uint256 i; i < holdings.length; ++i) {
-            Asset memory asset = _assets[i];
+        Asset[] memory assets = Book.read(_page);
+        holdings = new Holding[](assets.length);
+        for (uint256 i; i < assets.length; ++i) {
+            Asset memory asset = assets[i];
             holdings[i].token = asset.token;
             holdings[i].retired = asset.retired;
             if (asset.retired) continue;

@@ -7,6 +7,7 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {AggregatorV3Interface} from "../interfaces/IAggregatorV3.sol";
 import {ITreasury} from "../interfaces/ITreasury.sol";
+import {Book} from "../libraries/Book.sol";
 import {Bps} from "../libraries/Bps.sol";
 import {Pricing} from "../libraries/Pricing.sol";
 import {Venues} from "../libraries/Venues.sol";
@@ -17,9 +18,9 @@ abstract contract Registry is Spending {
     using SafeERC20 for IERC20;
 
     /// Every rebalance reads every price: a longer list would not fit a block for long.
-    uint256 internal constant MAX_ASSETS = 64;
+    uint256 private constant MAX_ASSETS = 64;
     /// Observers read the whole list; a disabled venue stays in it.
-    uint256 internal constant MAX_VENUES = 256;
+    uint256 private constant MAX_VENUES = 256;
 
     /// @inheritdoc ITreasury
     /// @dev Only its pairs may be listed; the zero address when V2 is not used.
@@ -28,7 +29,8 @@ abstract contract Registry is Spending {
     /// @dev Only its pools may be listed; the zero address when V3 is not used.
     address public immutable override v3Factory;
 
-    Asset[] internal _assets;
+    /// Where `Book` keeps the assets.
+    address internal _page;
     Venue[] internal _venues;
 
     /// What was ever listed can never be rescued, even after it left the list.
@@ -41,13 +43,12 @@ abstract contract Registry is Spending {
     // -------------------------------------------------------------------------------------------- guards
 
     function _requireVenue(uint16 index) internal view returns (Venue memory venue) {
-        if (index >= _venues.length || !_venues[index].enabled) revert BadVenue(index);
-        return _venues[index];
+        if (index < _venues.length) venue = _venues[index];
+        if (!venue.enabled) revert BadVenue(index);
     }
 
-    function _requireAsset(uint8 index) private view returns (Asset storage) {
-        if (index >= _assets.length) revert BadLength(index, _assets.length);
-        return _assets[index];
+    function _requireLength(uint256 given, uint256 expected) internal pure {
+        if (given != expected) revert BadLength(given, expected);
     }
 
     /// @dev What the owner says of token and feed must be what they say of themselves.
@@ -60,87 +61,82 @@ abstract contract Registry is Spending {
         ) revert BadAsset(asset.token);
     }
 
-    function _requireUnlisted(address token) private view {
+    function _requireUnlisted(address token, Asset[] memory assets) private view {
         if (token == address(this)) revert BadAsset(token);
-        for (uint256 i; i < _assets.length; ++i) {
-            if (_assets[i].token == token) revert BadAsset(token);
+        for (uint256 i; i < assets.length; ++i) {
+            if (assets[i].token == token) revert BadAsset(token);
         }
-    }
-
-    function _requireLength(uint256 given) internal view {
-        if (given != _assets.length) revert BadLength(given, _assets.length);
-    }
-
-    function _requireWeights() internal view {
-        uint256 sum;
-        for (uint256 i; i < _assets.length; ++i) {
-            sum += _assets[i].targetBps;
-        }
-        if (sum != Bps.ONE) revert BadTargets(sum);
     }
 
     function _requireUntargeted(uint256 targetBps) private pure {
         if (targetBps != 0) revert BadTargets(targetBps);
     }
 
+    function _requireWeights(Asset[] memory assets) internal pure {
+        uint256 sum;
+        for (uint256 i; i < assets.length; ++i) {
+            sum += assets[i].targetBps;
+        }
+        if (sum != Bps.ONE) revert BadTargets(sum);
+    }
+
     // -------------------------------------------------------------------------------------------- assets
 
     /// @inheritdoc ITreasury
     /// @dev `targetBps` must be 0: weights change together, in `setTargets`, so that they always sum to 10,000.
-    function addAsset(Asset memory asset) external onlyOwner nonReentrant returns (uint8 index) {
-        _requireAtMost(_assets.length + 1, MAX_ASSETS);
-        _requireUnlisted(asset.token);
+    function addAsset(Asset memory asset) external onlyOwner whenIdle returns (uint8 index) {
+        Asset[] memory assets = Book.read(_page);
+        _requireAtMost(assets.length + 1, MAX_ASSETS);
+        _requireUnlisted(asset.token, assets);
         _requireConsistent(asset);
         _requireUntargeted(asset.targetBps);
-        index = uint8(_assets.length);
+        index = uint8(assets.length);
         _wasAsset[asset.token] = true;
-        _assets.push();
-        _store(index, asset);
+        _store(_resized(assets, assets.length + 1), index, asset);
     }
 
     /// @inheritdoc ITreasury
     /// @dev Token and `targetBps` must be those of the list: this changes feed, bounds and `buyable`, and brings a retired
     ///      asset back.
-    function setAsset(uint8 index, Asset memory asset) external onlyOwner nonReentrant {
-        Asset storage listed = _requireAsset(index);
+    function setAsset(uint8 index, Asset memory asset) external onlyOwner whenIdle {
+        (Asset[] memory assets, Asset memory listed) = _find(index);
         if (asset.token != listed.token) revert BadAsset(asset.token);
         _requireConsistent(asset);
         if (asset.targetBps != listed.targetBps) revert BadTargets(asset.targetBps);
-        _store(index, asset);
+        _store(assets, index, asset);
     }
 
     /// @inheritdoc ITreasury
-    function stopBuying(uint8 index) external onlyGuardian nonReentrant {
-        Asset memory asset = _requireAsset(index);
+    function stopBuying(uint8 index) external onlyGuardian whenIdle {
+        (Asset[] memory assets, Asset memory asset) = _find(index);
         asset.buyable = false;
-        _store(index, asset);
+        _store(assets, index, asset);
     }
 
     /// @inheritdoc ITreasury
     /// @dev Asks neither token nor feed: this is for those that are dead. A price beyond its bounds or a donated unit then
     ///      no longer stops the fund.
-    function retireAsset(uint8 index) external onlyOwner nonReentrant {
-        Asset memory asset = _requireAsset(index);
+    function retireAsset(uint8 index) external onlyOwner whenIdle {
+        (Asset[] memory assets, Asset memory asset) = _find(index);
         _requireUntargeted(asset.targetBps);
         (asset.retired, asset.buyable) = (true, false);
-        _store(index, asset);
+        _store(assets, index, asset);
     }
 
     /// @inheritdoc ITreasury
     /// @dev The last asset of the list takes its place. Its venues stay in their places, disabled.
-    function dropAsset(uint8 index) external onlyOwner nonReentrant {
-        Asset storage asset = _requireAsset(index);
-        address token = asset.token;
-        if (!asset.retired) revert NotRetired(token);
-        uint256 balance = IERC20(token).balanceOf(address(this));
-        if (balance != 0) revert NotEmpty(token, balance);
-        uint8 last = uint8(_assets.length - 1);
-        _assets[index] = _assets[last];
-        _assets.pop();
+    function dropAsset(uint8 index) external onlyOwner whenIdle {
+        (Asset[] memory assets, Asset memory asset) = _find(index);
+        if (!asset.retired) revert NotRetired(asset.token);
+        uint256 balance = IERC20(asset.token).balanceOf(address(this));
+        if (balance != 0) revert NotEmpty(asset.token, balance);
+        uint8 last = uint8(assets.length - 1);
+        assets[index] = assets[last];
+        _page = Book.write(_resized(assets, last));
         for (uint256 i; i < _venues.length; ++i) {
             _readdress(_venues[i], index, last);
         }
-        emit AssetDropped(index, token, last);
+        emit AssetDropped(index, asset.token, last);
     }
 
     function _readdress(Venue storage venue, uint8 dropped, uint8 moved) private {
@@ -157,28 +153,43 @@ abstract contract Registry is Spending {
         emit Rescued(token, to, amount);
     }
 
-    function _store(uint8 index, Asset memory asset) private {
-        _assets[index] = asset;
+    function _find(uint256 index) private view returns (Asset[] memory assets, Asset memory asset) {
+        assets = Book.read(_page);
+        if (index >= assets.length) revert BadLength(index, assets.length);
+        asset = assets[index];
+    }
+
+    function _store(Asset[] memory assets, uint8 index, Asset memory asset) private {
+        assets[index] = asset;
+        _page = Book.write(assets);
         emit AssetSet(index, asset);
+    }
+
+    /// @dev The same assets in a list of another length.
+    function _resized(Asset[] memory assets, uint256 length) private pure returns (Asset[] memory list) {
+        list = new Asset[](length);
+        for (uint256 i; i < Math.min(assets.length, length); ++i) {
+            list[i] = assets[i];
+        }
     }
 
     // -------------------------------------------------------------------------------------------- venues
 
     /// @inheritdoc ITreasury
     /// @dev A disabled venue comes back by being added again.
-    function addVenue(Venue memory venue) external onlyOwner nonReentrant returns (uint16 index) {
+    function addVenue(Venue memory venue) external onlyOwner whenIdle returns (uint16 index) {
         _requireAtMost(_venues.length + 1, MAX_VENUES);
         index = uint16(_venues.length);
-        address token0 = _requireAsset(venue.i0).token;
-        address token1 = _requireAsset(venue.i1).token;
+        (, Asset memory asset0) = _find(venue.i0);
+        (, Asset memory asset1) = _find(venue.i1);
         address factory = Venues.isV2(venue.kind) ? v2Factory : v3Factory;
-        if (!Venues.isGenuine(venue, token0, token1, factory)) revert BadVenue(index);
+        if (!Venues.isGenuine(venue, asset0.token, asset1.token, factory)) revert BadVenue(index);
         _venues.push(venue);
         emit VenueSet(index, venue);
     }
 
     /// @inheritdoc ITreasury
-    function disableVenue(uint16 index) external onlyGuardian nonReentrant {
+    function disableVenue(uint16 index) external onlyGuardian whenIdle {
         if (index >= _venues.length) revert BadVenue(index);
         _venues[index].enabled = false;
         emit VenueSet(index, _venues[index]);
@@ -188,19 +199,20 @@ abstract contract Registry is Spending {
 
     /// @inheritdoc ITreasury
     /// @dev The weigher moves within its own limits, the owner is not bound by them.
-    function setTargets(uint16[] calldata targetBps) external nonReentrant {
+    function setTargets(uint16[] calldata targetBps) external whenIdle {
         _requireWeigher();
-        _requireLength(targetBps.length);
+        Asset[] memory assets = Book.read(_page);
+        _requireLength(targetBps.length, assets.length);
         uint256 shifted;
-        for (uint256 i; i < targetBps.length; ++i) {
-            Asset storage asset = _assets[i];
-            (uint256 from, uint256 to) = (asset.targetBps, targetBps[i]);
-            if (asset.retired && to != 0) revert IsRetired(asset.token);
+        for (uint256 i; i < assets.length; ++i) {
+            (uint256 from, uint256 to) = (assets[i].targetBps, targetBps[i]);
+            if (assets[i].retired && to != 0) revert IsRetired(assets[i].token);
             shifted += to > from ? to - from : from - to;
-            asset.targetBps = uint16(to);
+            assets[i].targetBps = uint16(to);
         }
-        _requireWeights();
+        _requireWeights(assets);
         if (msg.sender != owner()) _requireWithinWeigherLimits(targetBps, Math.ceilDiv(shifted, 2));
+        _page = Book.write(assets);
         emit TargetsSet(targetBps);
     }
 

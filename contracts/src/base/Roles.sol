@@ -25,7 +25,18 @@ abstract contract Roles is ITreasury, Ownable2Step, ReentrancyGuardTransient {
         _;
     }
 
+    /// @dev For entries that change what a batch runs under. They call nothing that could call back, so they look at the
+    ///      lock and need not take it.
+    modifier whenIdle() {
+        _requireIdle();
+        _;
+    }
+
     // -------------------------------------------------------------------------------------------- guards
+
+    function _requireIdle() private view {
+        if (_reentrancyGuardEntered()) revert ReentrancyGuardReentrantCall();
+    }
 
     /// @dev The last valid second is `until` itself; 0 was never a keeper.
     function _requireKeeper() internal view {
@@ -48,25 +59,25 @@ abstract contract Roles is ITreasury, Ownable2Step, ReentrancyGuardTransient {
     // -------------------------------------------------------------------------------------------- owner
 
     /// @inheritdoc ITreasury
-    function setKeeper(address keeper, uint64 until) external onlyOwner nonReentrant {
+    function setKeeper(address keeper, uint64 until) external onlyOwner whenIdle {
         uint256 latest = block.timestamp + MAX_KEEPER_TERM;
         if (until > latest) revert BadLimit(until, latest);
         _setKeeper(keeper, until);
     }
 
     /// @inheritdoc ITreasury
-    function setWeigher(address weigher) external onlyOwner nonReentrant {
+    function setWeigher(address weigher) external onlyOwner whenIdle {
         _setWeigher(weigher);
     }
 
     /// @inheritdoc ITreasury
-    function setGuardian(address guardian) external onlyOwner nonReentrant {
+    function setGuardian(address guardian) external onlyOwner whenIdle {
         _guardian = guardian;
         emit GuardianSet(guardian);
     }
 
     /// @inheritdoc ITreasury
-    function unpause() external onlyOwner nonReentrant {
+    function unpause() external onlyOwner whenIdle {
         _paused = false;
         emit Unpaused(msg.sender);
     }
@@ -74,18 +85,18 @@ abstract contract Roles is ITreasury, Ownable2Step, ReentrancyGuardTransient {
     // -------------------------------------------------------------------------------------------- guardian
 
     /// @inheritdoc ITreasury
-    function pause() external onlyGuardian nonReentrant {
+    function pause() external onlyGuardian whenIdle {
         _paused = true;
         emit Paused(msg.sender);
     }
 
     /// @inheritdoc ITreasury
-    function revokeKeeper(address keeper) external onlyGuardian nonReentrant {
+    function revokeKeeper(address keeper) external onlyGuardian whenIdle {
         _setKeeper(keeper, 0);
     }
 
     /// @inheritdoc ITreasury
-    function revokeWeigher() external onlyGuardian nonReentrant {
+    function revokeWeigher() external onlyGuardian whenIdle {
         _setWeigher(address(0));
     }
 

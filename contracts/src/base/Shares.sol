@@ -6,6 +6,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ITreasury} from "../interfaces/ITreasury.sol";
+import {Book} from "../libraries/Book.sol";
 import {Registry} from "./Registry.sol";
 
 /// @title  The share token: issued and redeemed in kind
@@ -24,10 +25,11 @@ abstract contract Shares is ERC20, Registry {
     /// @dev The target weights come first: from the seed on they always sum to 10,000.
     function seed(uint256[] calldata amounts, uint256 shares) external onlyOwner nonReentrant {
         if (totalSupply() != 0) revert AlreadySeeded();
-        _requireWeights();
-        _requireLength(amounts.length);
+        Asset[] memory assets = Book.read(_page);
+        _requireWeights(assets);
+        _requireLength(amounts.length, assets.length);
         for (uint256 i; i < amounts.length; ++i) {
-            IERC20 token = IERC20(_assets[i].token);
+            IERC20 token = IERC20(assets[i].token);
             _pull(token, token.balanceOf(address(this)), amounts[i]);
         }
         _mint(msg.sender, shares);
@@ -40,10 +42,11 @@ abstract contract Shares is ERC20, Registry {
         _requireNotPaused();
         uint256 supply = _requireSeeded();
         _requireShares(shares);
-        _requireLength(maxIn.length);
-        uint256[] memory amounts = new uint256[](maxIn.length);
-        for (uint256 i; i < amounts.length; ++i) {
-            IERC20 token = IERC20(_assets[i].token);
+        address[] memory tokens = Book.tokens(_page);
+        _requireLength(maxIn.length, tokens.length);
+        uint256[] memory amounts = new uint256[](tokens.length);
+        for (uint256 i; i < tokens.length; ++i) {
+            IERC20 token = IERC20(tokens[i]);
             uint256 balance = token.balanceOf(address(this));
             amounts[i] = Math.mulDiv(balance, shares, supply, Math.Rounding.Ceil);
             if (amounts[i] > maxIn[i]) revert MaxIn(address(token), amounts[i], maxIn[i]);
@@ -57,13 +60,14 @@ abstract contract Shares is ERC20, Registry {
     function redeem(uint256 shares, address to, uint256[] calldata minOut, uint256 skipMask) external nonReentrant {
         uint256 supply = _requireSeeded();
         _requireShares(shares);
-        _requireLength(minOut.length);
+        address[] memory tokens = Book.tokens(_page);
+        _requireLength(minOut.length, tokens.length);
         _burn(msg.sender, shares);
-        uint256[] memory amounts = new uint256[](minOut.length);
-        for (uint256 i; i < amounts.length; ++i) {
+        uint256[] memory amounts = new uint256[](tokens.length);
+        for (uint256 i; i < tokens.length; ++i) {
             // A skipped token is not even asked for its balance.
             if (skipMask >> i & 1 != 0) continue;
-            IERC20 token = IERC20(_assets[i].token);
+            IERC20 token = IERC20(tokens[i]);
             amounts[i] = Math.mulDiv(token.balanceOf(address(this)), shares, supply);
             if (amounts[i] < minOut[i]) revert MinRedeemed(address(token), amounts[i], minOut[i]);
             if (amounts[i] != 0) token.safeTransfer(to, amounts[i]);
@@ -108,7 +112,7 @@ abstract contract Shares is ERC20, Registry {
     /// @dev Base units of each asset behind 1e18 shares; zeros before the seed.
     function componentUnits() external view nonReentrantView returns (uint256[] memory) {
         uint256 supply = totalSupply();
-        return supply == 0 ? new uint256[](_assets.length) : _portions(1e18, supply, Math.Rounding.Floor);
+        return _portions(supply == 0 ? 0 : 1e18, Math.max(supply, 1), Math.Rounding.Floor);
     }
 
     function _portions(uint256 shares, uint256 supply, Math.Rounding rounding)
@@ -116,9 +120,10 @@ abstract contract Shares is ERC20, Registry {
         view
         returns (uint256[] memory amounts)
     {
-        amounts = new uint256[](_assets.length);
-        for (uint256 i; i < amounts.length; ++i) {
-            amounts[i] = Math.mulDiv(IERC20(_assets[i].token).balanceOf(address(this)), shares, supply, rounding);
+        address[] memory tokens = Book.tokens(_page);
+        amounts = new uint256[](tokens.length);
+        for (uint256 i; i < tokens.length; ++i) {
+            amounts[i] = Math.mulDiv(IERC20(tokens[i]).balanceOf(address(this)), shares, supply, rounding);
         }
     }
 }

@@ -64,7 +64,7 @@ abstract contract Spending is Roles {
     /// @inheritdoc ITreasury
     /// @dev What was used counts as used, up to the new caps: a fund whose limits were opened for its first allocation
     ///      and closed again starts with empty buckets, not with a debt of weeks.
-    function setLimits(Limits memory limits) external onlyOwner nonReentrant {
+    function setLimits(Limits memory limits) external onlyOwner whenIdle {
         Budgets memory used = _used();
         _setLimits(limits);
         uint40 now_ = uint40(block.timestamp);
