@@ -115,6 +115,15 @@ class TreasuryCodec(Protocol):
     ) -> Call: ...
 
 
+class Signable(Protocol):
+    """What of a call is signed. Without `to` it creates a contract."""
+
+    @property
+    def to(self) -> Address | None: ...
+    @property
+    def data(self) -> bytes: ...
+
+
 class Signer(Protocol):
     """A key that signs for one address on one chain, and never leaves its adapter."""
 
@@ -122,7 +131,7 @@ class Signer(Protocol):
     def address(self) -> Address: ...
 
     def sign(
-        self, call: Call, *, nonce: int, gas_limit: int, max_fee: Wei, max_tip: Wei, chain_id: int
+        self, call: Signable, *, nonce: int, gas_limit: int, max_fee: Wei, max_tip: Wei, chain_id: int
     ) -> SignedTransaction: ...
 
 

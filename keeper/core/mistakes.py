@@ -9,3 +9,8 @@ class ConfigurationError(Exception):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
         super().__init__("\n".join(self.problems))
+
+
+class SetupStopped(Exception):
+    """A set-up cannot go on by itself. One line for an operator; what was sent until then is in the record, and
+    starting again goes on from there."""

@@ -49,6 +49,11 @@ class EthereumChain:
         await self._rpc.close()
 
     @property
+    def rpc(self) -> Rpc:
+        """The way to the node, for adapters that ask more of it."""
+        return self._rpc
+
+    @property
     def requests(self) -> int:
         """HTTP requests made so far; a batch is one."""
         return self._rpc.requests
@@ -93,7 +98,20 @@ class EthereumChain:
         )
         if receipt is None or receipt.succeeded:
             return receipt
-        return replace(receipt, revert_reason=await self._revert_reason(receipt))
+        return replace(receipt, revert_reason=await self.revert_reason(receipt.tx_hash))
+
+    async def revert_reason(self, tx_hash: Hash32) -> str | None:
+        """What the call of a mined transaction says one block earlier.
+
+        Best effort: what came before it in its block is not replayed, and None when the node does not say.
+        """
+        try:
+            block, call = await self._rpc.ask(Request("eth_getTransactionByHash", [tx_hash], _as_call))
+            again = await self._rpc.try_ask(Request("eth_call", [call, hex(block - 1)], wire.data))
+        except ChainUnavailable:
+            return None
+        revert = reverts.revert_of(again) if isinstance(again, RpcError) else None
+        return None if revert is None else revert.detail
 
     # ---------------------------------------------------------------------------------------------- acting
 
@@ -140,18 +158,6 @@ class EthereumChain:
         head_block: Block = self._rpc.require(head)
         return max(0, int(self._rpc.require(price)) - head_block.base_fee)
 
-    async def _revert_reason(self, receipt: Receipt) -> str | None:
-        """What the same call says one block earlier. Best effort: what came before it in its block is not replayed."""
-        try:
-            transaction = await self._rpc.ask(Request("eth_getTransactionByHash", [receipt.tx_hash], _as_call))
-            again = await self._rpc.try_ask(
-                Request("eth_call", [transaction, hex(receipt.block_number - 1)], wire.data)
-            )
-        except ChainUnavailable:
-            return None
-        revert = reverts.revert_of(again) if isinstance(again, RpcError) else None
-        return None if revert is None else revert.detail
-
 
 def _account_requests(signer: Address) -> list[Request[Any]]:
     return [
@@ -166,12 +172,13 @@ def _block_or_none(value: object) -> Block | None:
     return None if value is None else wire.block(value)
 
 
-def _as_call(value: object) -> dict[str, Any]:
-    """A mined transaction as the parameters of an `eth_call` that repeats it."""
+def _as_call(value: object) -> tuple[int, dict[str, Any]]:
+    """The block of a mined transaction, and the parameters of an `eth_call` that repeats it."""
     sent = wire.mapping(value)
-    return {
+    to = sent.get("to")  # of a creation: none
+    return wire.quantity(wire.field(sent, "blockNumber")), {
         "from": wire.address(wire.field(sent, "from")),
-        "to": wire.address(wire.field(sent, "to")),
+        **({} if to is None else {"to": wire.address(to)}),
         "data": wire.hexed(wire.data(wire.field(sent, "input"))),
         "gas": hex(wire.quantity(wire.field(sent, "gas"))),
         "value": hex(wire.quantity(wire.field(sent, "value"))),

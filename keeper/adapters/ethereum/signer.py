@@ -11,10 +11,9 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import HexStr
 from eth_utils.crypto import keccak
 
-from keeper.core.ledger import Call
 from keeper.core.model import LOCAL_CHAIN_ID
 from keeper.core.units import Address, Hash32, Wei
-from keeper.ports import SignedTransaction, SignerUnavailable
+from keeper.ports import Signable, SignedTransaction, SignerUnavailable
 
 _PASSWORD_MODES: Final = (0o400, 0o600)
 _DYNAMIC_FEE: Final = 2
@@ -75,16 +74,16 @@ class LocalSigner:
         return Address(self._account.address)
 
     def sign(
-        self, call: Call, *, nonce: int, gas_limit: int, max_fee: Wei, max_tip: Wei, chain_id: int
+        self, call: Signable, *, nonce: int, gas_limit: int, max_fee: Wei, max_tip: Wei, chain_id: int
     ) -> SignedTransaction:
-        """An EIP-1559 transaction without value. Raises SigningRefused."""
+        """An EIP-1559 transaction without value; without `to` a creation. Raises SigningRefused."""
         self._check(nonce=nonce, gas_limit=gas_limit, max_fee=max_fee, max_tip=max_tip, chain_id=chain_id)
         signed = self._account.sign_transaction(
             {
                 "type": _DYNAMIC_FEE,
                 "chainId": chain_id,
                 "nonce": nonce,
-                "to": HexStr(call.to),
+                "to": HexStr(call.to or ""),
                 "value": 0,
                 "data": call.data,
                 "gas": gas_limit,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 from keeper.core.units import Address, Hash32
@@ -25,6 +26,11 @@ class Call:
     gas_limit: int | None = None
     waits: bool = False
 
+    @property
+    def data_hash(self) -> Hash32:
+        """SHA-256 of the calldata."""
+        return Hash32("0x" + sha256(self.data).hexdigest())
+
 
 class Status(StrEnum):
     """SIGNED may be out or not; REPLACED: its nonce was used by another transaction, it can never be mined."""
@@ -46,6 +52,7 @@ class Sent:
     label: str
     signer: Address
     to: Address | None
+    data_hash: Hash32
     nonce: int
     hash: Hash32
     status: Status = Status.SIGNED

@@ -26,8 +26,8 @@ class Exit(IntEnum):
 
 def perform(work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:
     """Run a command to its exit code. Every known failure is one clear line per mistake on stderr."""
+    from keeper.core.mistakes import ConfigurationError, SetupStopped
     from keeper.ports import BooksUnavailable, ChainUnavailable
-    from keeper.settings import ConfigurationError
 
     try:
         code = asyncio.run(work())
@@ -36,7 +36,7 @@ def perform(work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:
         for problem in error.problems:
             complain(problem)
         code = Exit.USAGE
-    except (ChainUnavailable, BooksUnavailable) as outage:
+    except (ChainUnavailable, BooksUnavailable, SetupStopped) as outage:
         complain(str(outage))
         code = Exit.CHECK
     except KeyboardInterrupt:
