@@ -7,9 +7,8 @@ from keeper.adapters.ethereum import reverts, wire
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.provider import RpcError
 from keeper.adapters.ethereum.rpc import Request, T
-from keeper.app.setup.ports import Mined
 from keeper.core.model import Block
-from keeper.core.setup.calls import Call, Sent
+from keeper.core.setup.calls import Call, Mined, Sent
 from keeper.core.units import Address, Hash32, Wei
 from keeper.ports import Account, ChainUnavailable, SimulatedRevert
 

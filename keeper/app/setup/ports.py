@@ -1,24 +1,12 @@
 """What a set-up needs of the world: a node to send through, and a record that survives any end of the process."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from keeper.core.model import Block
-from keeper.core.setup.calls import Call, Sent
-from keeper.core.units import Address, Wei
+from keeper.core.setup.calls import Call, Mined, Sent
+from keeper.core.units import Address
 from keeper.ports import Account, SimulatedRevert
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """What a receipt says. `created` is the address of a contract that the transaction created."""
-
-    block: int
-    succeeded: bool
-    gas_used: int
-    cost: Wei
-    created: Address | None
 
 
 class Node(Protocol):

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from keeper.app.setup.ports import Ledger, Mined, Node
+from keeper.app.setup.ports import Ledger, Node
 from keeper.core.fees import LARGEST_GAS_LIMIT, FeeQuote, FeeTooHigh, quote
 from keeper.core.mistakes import SetupStopped
 from keeper.core.model import LOCAL_CHAIN_ID
-from keeper.core.setup.calls import Call, Sent, Status
+from keeper.core.setup.calls import Call, Mined, Sent, Status
 from keeper.core.units import Wei
 from keeper.ports import Account, Clock, Signer, SimulatedRevert
 

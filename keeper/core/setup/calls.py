@@ -5,7 +5,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from keeper.core.units import Address, Hash32
+from keeper.core.units import Address, Hash32, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +62,14 @@ class Sent:
     cost_wei: int | None = None
     reason: str | None = None
     created: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """What a receipt says. `created` is the address of a contract that the transaction created."""
+
+    block: int
+    succeeded: bool
+    gas_used: int
+    cost: Wei
+    created: Address | None
