@@ -294,6 +294,13 @@ def aim(base: Market, **targets: int) -> Market:
     return with_assets(base, lambda item: replace(item, target=Bps(targets.get(item.symbol, item.target))))
 
 
+def retire(base: Market, index: int, **changes: Any) -> Market:
+    """The same market after `retireAsset`; its weight goes to the hub, the last asset."""
+    gone, hub = base.treasury.assets[index], base.treasury.assets[-1]
+    moved = with_asset(base, hub.index, target=Bps(hub.target + gone.target))
+    return with_asset(moved, index, target=Bps(0), buyable=False, retired=True, **changes)
+
+
 def with_assets(base: Market, change: Any) -> Market:
     return with_treasury(base, assets=tuple(change(item) for item in base.treasury.assets))
 

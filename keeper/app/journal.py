@@ -85,11 +85,12 @@ def draft_failure(cycle: Cycle, seen: Market | Unobserved, reason: str, body: Ma
 def asset_lines(
     treasury: Treasury, prices: PriceBook | PricesRefused, valuation: Valuation | None, report: DriftReport | None
 ) -> tuple[AssetLine, ...]:
-    """A line per asset; what could not be known is None."""
+    """A line per asset; what could not be known is None, and of a retired asset everything but its balance."""
     px: tuple[Px | None, ...] = prices.px if isinstance(prices, PriceBook) else (None,) * len(treasury.assets)
-    drifts = report.assets if report else (None,) * len(treasury.assets)
     lines = []
-    for asset, drift in zip(treasury.assets, drifts, strict=True):
+    for asset in treasury.assets:
+        counted = None if asset.retired else valuation
+        drift = report.assets[asset.index] if report and not asset.retired else None
         relative = drift.relative if drift else None
         lines.append(
             AssetLine(
@@ -99,9 +100,9 @@ def asset_lines(
                 decimals=asset.decimals,
                 amount=asset.balance,
                 px=px[asset.index],
-                value=valuation.values[asset.index] if valuation else None,
+                value=counted.values[asset.index] if counted else None,
                 target=Bps(asset.target),
-                weight_bps=valuation.weights_bps[asset.index] if valuation else None,
+                weight_bps=counted.weights_bps[asset.index] if counted else None,
                 drift_relative_bps=None if relative is None else in_bps(relative),
                 drift_absolute_bps=in_bps(drift.absolute) if drift else None,
             )

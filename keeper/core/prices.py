@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from keeper.core import spot
-from keeper.core.hub import hub_of, is_retired
+from keeper.core.hub import hub_of, is_idle
 from keeper.core.model import LOCAL_CHAIN_ID, Asset, FeedAnswer, GuardResult, Market, PriceSource, PriceVote, Verdict
 from keeper.core.units import Px, Timestamp, UsdE18, px_from_answer
 from keeper.core.words import percent
@@ -27,7 +27,7 @@ NATIVE_MAX_AGE: Final = 95_100
 
 @dataclass(frozen=True, slots=True)
 class PriceBook:
-    """Prices by asset index. None for a retired asset without a price: it has no value to count.
+    """Prices by asset index. None for a retired asset, and for an idle one about which the sources do not agree.
 
     `px` is what the fund is valued by, `treasury_px` what the treasury's feeds say and its limits are counted in.
     `native_usd_px` is UsdE18 of 10^18 wei, None when nobody knows.
@@ -53,8 +53,11 @@ class PricesRefused:
 
 
 def votes(market: Market) -> tuple[PriceVote, ...]:
-    """What each source says of each asset, FEED before ROUTER; `used` is whether it is believable by itself."""
-    assets, hub = market.treasury.assets, hub_of(market)
+    """What each source says of each asset, FEED before ROUTER; `used` is whether it is believable by itself.
+
+    Nobody is asked about a retired asset.
+    """
+    assets, hub = _counted(market), hub_of(market)
     feeds = {asset.index: feed_vote(asset, market.block.timestamp) for asset in assets}
     believed = {index: vote.px for index, vote in feeds.items() if vote.used and vote.px is not None}
     return tuple(
@@ -67,23 +70,25 @@ def agree(market: Market) -> PriceBook | PricesRefused:
     cast = votes(market)
     feeds = {vote.asset: vote for vote in cast if vote.source is PriceSource.FEED}
     routers = {vote.asset: vote for vote in cast if vote.source is PriceSource.ROUTER}
-    hub = hub_of(market)
-    verdicts = {
-        asset.index: _settle(market, asset, feeds[asset.index], routers[asset.index], hub)
-        for asset in market.treasury.assets
-    }
-    settled = tuple(vote for asset in market.treasury.assets for vote in verdicts[asset.index].votes)
-    priced = [asset for asset in market.treasury.assets if not is_retired(asset)]
+    hub, counted = hub_of(market), _counted(market)
+    verdicts = {asset.index: _settle(market, asset, feeds[asset.index], routers[asset.index], hub) for asset in counted}
+    settled = tuple(vote for asset in counted for vote in verdicts[asset.index].votes)
     guards = (
-        _bounds_guard(priced, feeds),
-        _age_guard(priced, market.block.timestamp),
-        _agreement_guard(market, priced, verdicts),
+        _bounds_guard(counted, feeds),
+        _age_guard(counted, market.block.timestamp),
+        _agreement_guard(market, [asset for asset in counted if not is_idle(asset)], verdicts),
     )
     if any(guard.verdict is Verdict.REFUSE for guard in guards):
         return PricesRefused(settled, guards)
-    px = tuple(verdicts[asset.index].px for asset in market.treasury.assets)
-    treasury_px = tuple(feeds[asset.index].px if feeds[asset.index].used else None for asset in market.treasury.assets)
+    assets = market.treasury.assets
+    px = tuple(None if asset.retired else verdicts[asset.index].px for asset in assets)
+    treasury_px = tuple(None if asset.retired else feeds[asset.index].px for asset in assets)
     return PriceBook(px, treasury_px, settled, _native_px(market, px), guards)
+
+
+def _counted(market: Market) -> list[Asset]:
+    """All but the retired: the treasury reads the feed of every one of them, even of one that it does not hold."""
+    return [asset for asset in market.treasury.assets if not asset.retired]
 
 
 # ------------------------------------------------------------------------------------------------ sources
@@ -220,7 +225,7 @@ def _limit(market: Market, asset: Asset, hub: int | None) -> Fraction:
 
 def _bounds_guard(assets: list[Asset], feeds: Mapping[int, PriceVote]) -> GuardResult:
     faults = [
-        f"{asset.symbol}: {fault}"
+        f"{asset.symbol}: {fault}{_way_out(asset)}"
         for asset in assets
         if (fault := feeds[asset.index].reason if asset.answer is None else _bounds_fault(asset, asset.answer))
     ]
@@ -234,12 +239,21 @@ def _bounds_guard(assets: list[Asset], feeds: Mapping[int, PriceVote]) -> GuardR
     )
 
 
+def _way_out(asset: Asset) -> str:
+    """Of what the fund does not want a dead feed is no reason to wait."""
+    return "" if asset.target else " (its target is 0: retireAsset goes on without it)"
+
+
 def _age_guard(assets: list[Asset], now: Timestamp) -> GuardResult:
     """Shows the feed that is nearest to its own limit, or furthest beyond it; one from the future is beyond any."""
     answers = [(asset, asset.answer) for asset in assets if asset.answer is not None]
     if not answers:
         return GuardResult("price_age", "", "", "s", Verdict.SKIP, "no feed answered")
-    faults = [f"{asset.symbol}: {fault}" for asset, answer in answers if (fault := _age_fault(asset, answer, now))]
+    faults = [
+        f"{asset.symbol}: {fault}{_way_out(asset)}"
+        for asset, answer in answers
+        if (fault := _age_fault(asset, answer, now))
+    ]
 
     def strain(pair: tuple[Asset, FeedAnswer]) -> tuple[bool, Fraction]:
         age = now - pair[1].updated_at

@@ -5,6 +5,7 @@ Integers are decimal text in base units (UsdE18 where the key ends in `usd_e18`)
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -129,10 +130,17 @@ def _treasury(treasury: Treasury) -> Body:
         "total_supply": str(treasury.total_supply),
         "limits": {
             "max_slip_bps": str(limits.max_slip),
+            "loss_cap_bps": str(limits.loss_cap),
+            "turnover_cap_bps": str(limits.turnover_cap),
             "per_trade_bps": str(limits.per_trade),
+            "max_cost_bps": str(limits.max_cost),
             "min_drift_bps": str(limits.min_drift),
+            "max_weight_bps": str(limits.max_weight),
+            "shift_cap_bps": str(limits.shift_cap),
             "cooldown_seconds": str(limits.cooldown_seconds),
+            "window_seconds": str(limits.window_seconds),
         },
+        "budgets_e18": {name: str(left) for name, left in asdict(treasury.budgets).items()},
     }
 
 
@@ -145,7 +153,8 @@ def _native(market: Market) -> Body | None:
 def _asset(asset: Asset, thought: Deliberation) -> Body:
     index, answer, prices = asset.index, asset.answer, thought.prices
     px = prices.px[index] if isinstance(prices, PriceBook) else None
-    drift = thought.decision.report.assets[index] if thought.decision else None
+    drift = thought.decision.report.assets[index] if thought.decision and not asset.retired else None
+    counted = None if asset.retired else thought.valuation
     return known(
         {
             "token": asset.token,
@@ -154,10 +163,11 @@ def _asset(asset: Asset, thought: Deliberation) -> Body:
             "code_hash": asset.code_hash,
             "target_bps": str(asset.target),
             "buyable": asset.buyable,
+            "retired": asset.retired,
             "balance": None if asset.balance is None else str(asset.balance),
             "px": None if px is None else str(px),
-            "value_usd_e18": thought.valuation and str(thought.valuation.values[index]),
-            "weight_bps": thought.valuation and plain(thought.valuation.weights_bps[index]),
+            "value_usd_e18": counted and str(counted.values[index]),
+            "weight_bps": counted and plain(counted.weights_bps[index]),
             **_drift(drift),
             "feed_answer": None if answer is None else str(answer.answer),
             "feed_decimals": None if answer is None else str(answer.decimals),

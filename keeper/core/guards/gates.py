@@ -6,7 +6,7 @@ from typing import Final
 
 from keeper.core import spot
 from keeper.core.guards.shape import verdict
-from keeper.core.hub import hub_of, is_retired, venues_between
+from keeper.core.hub import hub_of, is_idle, venues_between
 from keeper.core.model import Asset, GuardResult, Market, Verdict
 from keeper.core.prices import STABLECOINS, PriceBook, PricesRefused
 from keeper.core.units import scaled
@@ -103,7 +103,7 @@ def stablecoin_peg(market: Market) -> GuardResult:
     coins = [
         (asset, Fraction(asset.answer.answer, 10**asset.answer.decimals))
         for asset in market.treasury.assets
-        if asset.symbol in STABLECOINS and asset.answer is not None and not is_retired(asset)
+        if asset.symbol in STABLECOINS and asset.answer is not None and not is_idle(asset)
     ]
     if not coins:
         return GuardResult("stablecoin_peg", "", _peg_range(), "USD", Verdict.SKIP, "no stablecoin")
@@ -133,9 +133,9 @@ def token_health(market: Market) -> GuardResult:
     sick = {
         asset.symbol: faults
         for asset in market.treasury.assets
-        if not is_retired(asset) and (faults := _faults(market, asset, hub))
+        if not is_idle(asset) and (faults := _faults(market, asset, hub))
     }
-    wanted = sum(not is_retired(asset) for asset in market.treasury.assets)
+    wanted = sum(not is_idle(asset) for asset in market.treasury.assets)
     return GuardResult(
         name="token_health",
         measured=str(wanted - len(sick)),

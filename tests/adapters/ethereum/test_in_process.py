@@ -37,7 +37,7 @@ DECISION = Hash32("0x" + "d1" * 32)
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A treasury of WETH and USDC, half each though 40 : 60 is wanted, a V2 pair a hundred times as deep, who is who."""
+    """A treasury of WETH and USDC, half each though 40 : 60 is wanted, a pair a hundred times as deep, who is who."""
 
     w3: Web3
     treasury: Contract

@@ -130,9 +130,11 @@ def test_a_newcomer_that_may_not_be_bought_does_not_trigger() -> None:
     assert isinstance(decision(f.with_asset(market, 0, buyable=False)), Hold)
 
 
-def test_a_retired_asset_without_a_price_takes_no_part() -> None:
-    market = f.with_asset(dollar_fund((0, 500, 500), (0, 5_000, 5_000)), 0, answer=None)
-    assert isinstance(decision(market), Hold)
+def test_a_retired_asset_takes_no_part() -> None:
+    market = f.with_asset(dollar_fund((700, 500, 500), (0, 5_000, 5_000)), 0, answer=None, retired=True, buyable=False)
+    outcome = decision(market)
+    assert isinstance(outcome, Hold)
+    assert outcome.report.te == 0
 
 
 # ------------------------------------------------------------------------------------------------ interval

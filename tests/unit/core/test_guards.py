@@ -171,8 +171,13 @@ def test_a_token_that_was_never_given_a_pool_is_not_sick() -> None:
     assert gate(f.with_venue(market, 0, enabled=False), "token_health").verdict is Verdict.PASS
 
 
-def test_a_retired_token_may_be_as_sick_as_it_likes() -> None:
-    market = f.aim(f.hold(f.market(), WBTC=0), WBTC=0)
+@pytest.mark.parametrize(
+    "out",
+    [lambda m: f.aim(f.hold(m, WBTC=0), WBTC=0), lambda m: f.retire(m, 1), lambda m: f.retire(m, 1, balance=None)],
+    ids=["neither wanted nor held", "retired", "retired and mute"],
+)
+def test_a_token_that_takes_no_part_may_be_as_sick_as_it_likes(out: Any) -> None:
+    market = out(f.market())
     market = replace(market, known_code={market.treasury.assets[1].token: f.hash32(1)})
     guard = gate(market, "token_health")
     assert (guard.measured, guard.limit, guard.verdict) == ("2", "2", Verdict.PASS)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from keeper.core.hub import hub_of
+from keeper.core.hub import hub_of, venues_between
 from keeper.core.model import VenueKind
 from keeper.core.prices import PriceBook, agree
 from keeper.core.units import E18
@@ -40,6 +40,15 @@ def test_a_pair_listed_twice_is_one_pool() -> None:
     assert hub_of(f.with_treasury(base, venues=venues[2:])) == 2
 
 
+def test_a_retired_asset_is_no_hub_and_its_pools_are_not_used() -> None:
+    base = f.market()
+    assert hub_of(f.with_asset(base, 2, retired=True)) is None, "every pool leads to it"
+    assert hub_of(f.with_asset(f.market(of=f.fund(hub=f.address(3))), 2, retired=True)) is None
+    assert hub_of(f.retire(base, 0)) == 1, "WBTC and USDC share the one pool that is left: the lowest index"
+    assert venues_between(base.treasury, 0, 2)
+    assert not venues_between(f.retire(base, 0).treasury, 0, 2)
+
+
 def test_without_pools_there_is_no_hub() -> None:
     assert hub_of(f.market(venues=())) is None
 
@@ -55,6 +64,15 @@ def test_values_are_floored_one_by_one_as_in_the_treasury() -> None:
     valuation = value(market, book_of(market))
     assert valuation.values[0] == 1, "3 units at half a dollar per 1e18 are 1.5e-18 dollars: 1"
     assert valuation.nav == sum(valuation.values)
+
+
+@pytest.mark.parametrize("balance", [None, 0, 5])
+def test_a_retired_asset_counts_nothing_whatever_is_held_of_it(balance: int | None) -> None:
+    market = f.retire(f.market(), 1, balance=balance)
+    valuation = value(market, book_of(market))
+    assert readable(market)
+    assert valuation.values[1] == valuation.weights_bps[1] == 0
+    assert valuation.nav == f.usd(600_000)
 
 
 def test_weights_in_bps() -> None:

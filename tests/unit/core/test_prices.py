@@ -223,17 +223,38 @@ def test_every_faulty_asset_is_named() -> None:
     assert refused(market)["price_bounds"] == "WETH: the feed did not answer; WBTC: the feed answered 0"
 
 
-def test_a_retired_asset_needs_no_price() -> None:
-    market = f.aim(f.hold(f.market(), WBTC=0), WBTC=0, USDC=6_000)
-    dead = f.with_asset(market, WBTC, answer=None)
-    book = book_of(dead)
+DEAD: dict[str, Any] = {
+    "silent": {"answer": None},
+    "old": {"answer": f.answer(40_000, updated_at=1)},
+    "out of bounds": {"answer": f.answer(-1)},
+    "balance unknown": {"balance": None},
+}
+
+
+@pytest.mark.parametrize("source", [PriceSource.FEED, PriceSource.ROUTER, PriceSource.MEDIAN])
+@pytest.mark.parametrize("fault", DEAD.values(), ids=DEAD.keys())
+def test_a_retired_asset_needs_no_price_and_nobody_is_asked(fault: dict[str, Any], source: PriceSource) -> None:
+    """Somebody donated a unit of it: that alone must not stop the fund."""
+    market = f.with_policy(f.retire(f.market(), WBTC, **({"balance": 1} | fault)), price_source=source)
+    book = book_of(replace(market, fund=f.fund(hub=market.treasury.assets[USDC].token)))
     assert book.px[WBTC] is None
     assert book.treasury_px[WBTC] is None
+    assert WBTC not in {vote.asset for vote in book.votes}
 
 
-def test_a_donated_unit_of_a_retired_asset_still_needs_a_price() -> None:
-    market = f.aim(f.with_asset(f.market(), WBTC, balance=1, answer=None), WBTC=0, USDC=6_000)
-    assert "WBTC" in refused(market)["price_bounds"]
+@pytest.mark.parametrize("held", [0, 1])
+def test_the_treasury_reads_the_feed_of_whatever_is_not_retired(held: int) -> None:
+    """Even when nothing is held of it: without a price `rebalance` reverts, and the owner is told how to go on."""
+    market = f.aim(f.with_asset(f.market(), WBTC, balance=held, answer=None), WBTC=0, USDC=6_000)
+    told = "WBTC: the feed did not answer (its target is 0: retireAsset goes on without it)"
+    assert refused(market)["price_bounds"] == told
+    old = f.with_asset(market, WBTC, answer=f.answer(40_000, updated_at=f.NOW - 4_001))
+    assert refused(old)["price_age"].endswith("at most 4000 s (its target is 0: retireAsset goes on without it)")
+
+
+def test_what_is_neither_wanted_nor_held_needs_no_second_opinion() -> None:
+    market = f.with_policy(f.aim(f.hold(f.market(), WBTC=0), WBTC=0, USDC=6_000), price_source=PriceSource.MEDIAN)
+    assert book_of(f.with_venue(market, WBTC, enabled=False)).px[WBTC] is None
 
 
 def test_oracle_is_refused_in_so_many_words() -> None:

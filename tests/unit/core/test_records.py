@@ -60,6 +60,7 @@ def test_an_asset_shows_amount_decimals_price_value_weight_and_drift(trading: Ma
         "code_hash": f.hash32(0xC0DE00),
         "target_bps": "4000",
         "buyable": True,
+        "retired": False,
         "balance": "260" + "0" * 18,
         "px": "2000" + "0" * 18,
         "value_usd_e18": "520000" + "0" * 18,
@@ -112,6 +113,7 @@ def test_a_hold_has_no_plan_and_a_refusal_no_valuation() -> None:
         lambda m: f.with_treasury(m, venues=()),
         lambda m: replace(m, native=None, wrapped_native=None),
         lambda m: f.aim(f.hold(m, WBTC=0), WBTC=0, USDC=6_000),
+        lambda m: f.retire(m, 1, answer=None),
         lambda m: f.with_treasury(m, last_rebalance=0, paused=True),
         lambda m: f.hold(m, WETH=0, WBTC=0, USDC=0),
     ],
@@ -121,6 +123,21 @@ def test_every_kind_of_market_has_a_canonical_record(trading: Market, change: An
     body = body_of(market)
     assert canonical(body)
     assert body["action"] == deliberate(market).action.value
+
+
+def test_of_a_retired_asset_the_record_keeps_the_balance_and_no_value(trading: Market) -> None:
+    retired = body_of(f.retire(trading, 1, balance=7, answer=None))["assets"][1]
+    assert (retired["retired"], retired["balance"], retired["target_bps"]) == (True, "7", "0")
+    assert not {"px", "value_usd_e18", "weight_bps", "drift_absolute_bps"} & set(retired)
+
+
+def test_the_treasurys_limits_and_what_is_left_of_its_budgets_are_kept(trading: Market) -> None:
+    treasury = body_of(f.with_limits(trading, f.strict_limits(), f.Budgets(10**13, 0, 0)))["treasury"]
+    assert treasury["limits"]["loss_cap_bps"] == "5"
+    assert treasury["limits"]["window_seconds"] == "86400"
+    assert len(treasury["limits"]) == 10
+    left = {"loss": str(49 * 10**13), "turnover": str(25 * 10**16), "shift": str(25 * 10**16)}
+    assert treasury["budgets_e18"] == left
 
 
 def test_an_unreadable_balance_is_blocked_and_left_out(trading: Market) -> None:
