@@ -16,8 +16,8 @@ from keeper.core.units import Address
 
 
 def view(to: Address, signature: str, outputs: str, *arguments: Any, at: Any = "latest") -> Request[Any]:
-    """`eth_call` at the newest block, or `at` another. The answer is the first output, a tuple of all when there are more, or None when
-    what came does not decode: there is no such function, or no contract."""
+    """`eth_call` at the newest block, or `at` another. The answer is the first output, a tuple of all when there are
+    more, or None when what came does not decode: there is no such function, or no contract."""
     data = function_signature_to_4byte_selector(signature) + encode(
         _types(signature[signature.index("(") :]), arguments
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keeper import __version__
-from keeper.entrypoints.cli import config, db, doctor, funds, pause, plan, run, status, trades
+from keeper.entrypoints.cli import config, db, doctor, funds, pause, plan, run, status, trades, treasury
 from keeper.entrypoints.cli.console import open_closed_streams
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("resume")(pause.resume)
 app.command("doctor")(doctor.doctor)
 app.add_typer(funds.app, name="funds")
 app.add_typer(config.app, name="config")
+app.add_typer(treasury.app, name="treasury")
 app.add_typer(db.app, name="db")
 
 
