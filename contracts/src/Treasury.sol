@@ -217,7 +217,7 @@ contract Treasury is Shares, V3Payer {
             limits: _limits,
             budgets: budgets(),
             assets: Book.read(_page),
-            venues: _venues
+            venues: _listedVenues()
         });
     }
 
@@ -244,14 +244,12 @@ contract Treasury is Shares, V3Payer {
         Asset[] memory assets = Book.read(_page);
         holdings = new Holding[](assets.length);
         for (uint256 i; i < assets.length; ++i) {
-            Asset memory asset = assets[i];
-            holdings[i].token = asset.token;
-            holdings[i].retired = asset.retired;
+            (Asset memory asset, Holding memory holding) = (assets[i], holdings[i]);
+            (holding.token, holding.retired) = (asset.token, asset.retired);
             if (asset.retired) continue;
-            holdings[i].px = Pricing.read(asset);
-            holdings[i].balance = IERC20(asset.token).balanceOf(address(this));
-            holdings[i].targetBps = asset.targetBps;
-            holdings[i].buyable = asset.buyable;
+            holding.px = Pricing.read(asset);
+            holding.balance = IERC20(asset.token).balanceOf(address(this));
+            (holding.targetBps, holding.buyable) = (asset.targetBps, asset.buyable);
         }
     }
 }

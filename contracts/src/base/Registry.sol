@@ -31,7 +31,8 @@ abstract contract Registry is Spending {
 
     /// Where `Book` keeps the assets.
     address internal _page;
-    Venue[] internal _venues;
+    uint16 internal _venueCount;
+    Venue[MAX_VENUES] internal _venues;
 
     /// What was ever listed can never be rescued, even after it left the list.
     mapping(address token => bool) private _wasAsset;
@@ -43,7 +44,7 @@ abstract contract Registry is Spending {
     // -------------------------------------------------------------------------------------------- guards
 
     function _requireVenue(uint16 index) internal view returns (Venue memory venue) {
-        if (index < _venues.length) venue = _venues[index];
+        if (index < MAX_VENUES) venue = _venues[index];
         if (!venue.enabled) revert BadVenue(index);
     }
 
@@ -133,7 +134,7 @@ abstract contract Registry is Spending {
         uint8 last = uint8(assets.length - 1);
         assets[index] = assets[last];
         _page = Book.write(_resized(assets, last));
-        for (uint256 i; i < _venues.length; ++i) {
+        for (uint256 i; i < _venueCount; ++i) {
             _readdress(_venues[i], index, last);
         }
         emit AssetDropped(index, asset.token, last);
@@ -178,21 +179,28 @@ abstract contract Registry is Spending {
     /// @inheritdoc ITreasury
     /// @dev A disabled venue comes back by being added again.
     function addVenue(Venue memory venue) external onlyOwner whenIdle returns (uint16 index) {
-        _requireAtMost(_venues.length + 1, MAX_VENUES);
-        index = uint16(_venues.length);
+        index = _venueCount++;
+        _requireAtMost(_venueCount, MAX_VENUES);
         (, Asset memory asset0) = _find(venue.i0);
         (, Asset memory asset1) = _find(venue.i1);
         address factory = Venues.isV2(venue.kind) ? v2Factory : v3Factory;
         if (!Venues.isGenuine(venue, asset0.token, asset1.token, factory)) revert BadVenue(index);
-        _venues.push(venue);
+        _venues[index] = venue;
         emit VenueSet(index, venue);
     }
 
     /// @inheritdoc ITreasury
     function disableVenue(uint16 index) external onlyGuardian whenIdle {
-        if (index >= _venues.length) revert BadVenue(index);
+        if (index >= _venueCount) revert BadVenue(index);
         _venues[index].enabled = false;
         emit VenueSet(index, _venues[index]);
+    }
+
+    function _listedVenues() internal view returns (Venue[] memory list) {
+        list = new Venue[](_venueCount);
+        for (uint256 i; i < list.length; ++i) {
+            list[i] = _venues[i];
+        }
     }
 
     // -------------------------------------------------------------------------------------------- weights

@@ -65,13 +65,14 @@ abstract contract Spending is Roles {
     /// @dev What was used counts as used, up to the new caps: a fund whose limits were opened for its first allocation
     ///      and closed again starts with empty buckets, not with a debt of weeks.
     function setLimits(Limits memory limits) external onlyOwner whenIdle {
-        Budgets memory used = _used();
+        (uint256 loss, uint256 turnover) = _used();
+        uint256 shift = _usedShift();
         _setLimits(limits);
         uint40 now_ = uint40(block.timestamp);
         (_spent.time, _shifted.time) = (now_, now_);
-        _spent.loss = uint64(Math.min(used.loss, Bucket.capacity(limits.lossCapBps)));
-        _spent.turnover = uint64(Math.min(used.turnover, Bucket.capacity(limits.turnoverCapBps)));
-        _shifted.shift = uint64(Math.min(used.shift, Bucket.capacity(limits.shiftCapBps)));
+        _spent.loss = uint64(Math.min(loss, Bucket.capacity(limits.lossCapBps)));
+        _spent.turnover = uint64(Math.min(turnover, Bucket.capacity(limits.turnoverCapBps)));
+        _shifted.shift = uint64(Math.min(shift, Bucket.capacity(limits.shiftCapBps)));
     }
 
     function _setLimits(Limits memory limits) private {
@@ -97,19 +98,18 @@ abstract contract Spending is Roles {
 
     /// @inheritdoc ITreasury
     function budgets() public view returns (Budgets memory left) {
-        Budgets memory used = _used();
-        left.loss = Bucket.left(used.loss, _limits.lossCapBps);
-        left.turnover = Bucket.left(used.turnover, _limits.turnoverCapBps);
-        left.shift = Bucket.left(used.shift, _limits.shiftCapBps);
+        (uint256 loss, uint256 turnover) = _used();
+        left.loss = Bucket.left(loss, _limits.lossCapBps);
+        left.turnover = Bucket.left(turnover, _limits.turnoverCapBps);
+        left.shift = Bucket.left(_usedShift(), _limits.shiftCapBps);
     }
 
     /// @notice Takes a batch's loss and turnover out of the buckets, and writes down that it ran.
     /// @dev    `navBefore` is not 0: a batch of nothing makes no progress.
     function _spend(uint64 id, Outcome memory outcome) internal {
-        Budgets memory used = _used();
-        uint256 loss = used.loss + _requireLossBudget(Bucket.share(outcome.loss, outcome.navBefore), used.loss);
-        uint256 turnover =
-            used.turnover + _requireTurnoverBudget(Bucket.share(outcome.turnover, outcome.navBefore), used.turnover);
+        (uint256 loss, uint256 turnover) = _used();
+        loss += _requireLossBudget(Bucket.share(outcome.loss, outcome.navBefore), loss);
+        turnover += _requireTurnoverBudget(Bucket.share(outcome.turnover, outcome.navBefore), turnover);
         uint40 now_ = uint40(block.timestamp);
         _spent = Spent({
             lastId: uint48(id), lastRebalance: now_, time: now_, loss: uint64(loss), turnover: uint64(turnover)
@@ -119,17 +119,20 @@ abstract contract Spending is Roles {
     /// @notice Takes a change of weights out of the weigher's bucket.
     /// @param  shiftBps half the sum of `|new - old|`, rounded up
     function _shift(uint256 shiftBps) internal {
-        uint256 used = _used().shift;
+        uint256 used = _usedShift();
         used += _requireShiftBudget(Bucket.capacity(shiftBps), used);
         _shifted = Shifted({time: uint40(block.timestamp), shift: uint64(used)});
     }
 
-    function _used() private view returns (Budgets memory used) {
-        uint256 window = _limits.window;
+    function _used() private view returns (uint256 loss, uint256 turnover) {
         uint256 elapsed = block.timestamp - _spent.time;
-        used.loss = Bucket.usedNow(_spent.loss, elapsed, _limits.lossCapBps, window);
-        used.turnover = Bucket.usedNow(_spent.turnover, elapsed, _limits.turnoverCapBps, window);
-        used.shift = Bucket.usedNow(_shifted.shift, block.timestamp - _shifted.time, _limits.shiftCapBps, window);
+        loss = Bucket.usedNow(_spent.loss, elapsed, _limits.lossCapBps, _limits.window);
+        turnover = Bucket.usedNow(_spent.turnover, elapsed, _limits.turnoverCapBps, _limits.window);
+    }
+
+    function _usedShift() private view returns (uint256) {
+        uint256 elapsed = block.timestamp - _shifted.time;
+        return Bucket.usedNow(_shifted.shift, elapsed, _limits.shiftCapBps, _limits.window);
     }
 
     // -------------------------------------------------------------------------------------------- guards

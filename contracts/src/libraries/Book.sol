@@ -39,18 +39,18 @@ library Book {
         assets = new ITreasury.Asset[](words.length / WORDS);
         for (uint256 i; i < assets.length; ++i) {
             ITreasury.Asset memory asset = assets[i];
-            uint256 word = words[i * WORDS];
-            asset.token = address(uint160(word));
-            asset.targetBps = uint16(word >> 160);
-            asset.maxAge = uint32(word >> 176);
-            asset.tokenDecimals = uint8(word >> 208);
-            asset.feedDecimals = uint8(word >> 216);
-            asset.buyable = word >> 224 & 1 != 0;
-            asset.retired = word >> 225 & 1 != 0;
-            asset.feed = address(uint160(words[i * WORDS + 1]));
-            word = words[i * WORDS + 2];
-            asset.minPrice = uint128(word);
-            asset.maxPrice = uint128(word >> 128);
+            (uint256 head, uint256 feed, uint256 bounds) =
+                (words[i * WORDS], words[i * WORDS + 1], words[i * WORDS + 2]);
+            asset.token = address(uint160(head));
+            asset.targetBps = uint16(head >> 160);
+            asset.maxAge = uint32(head >> 176);
+            asset.tokenDecimals = uint8(head >> 208);
+            asset.feedDecimals = uint8(head >> 216);
+            asset.buyable = head >> 224 & 1 != 0;
+            asset.retired = head >> 225 & 1 != 0;
+            asset.feed = address(uint160(feed));
+            asset.minPrice = uint128(bounds);
+            asset.maxPrice = uint128(bounds >> 128);
         }
     }
 

@@ -19,7 +19,8 @@ library Portfolio {
     /// @return total USD, 18 decimals: each holding's value is floored, then added
     function nav(Holding[] memory holdings) internal pure returns (uint256 total) {
         for (uint256 i; i < holdings.length; ++i) {
-            total += Pricing.value(holdings[i].balance, holdings[i].px);
+            Holding memory holding = holdings[i];
+            total += Pricing.value(holding.balance, holding.px);
         }
     }
 
@@ -28,8 +29,9 @@ library Portfolio {
     function trackingError(Holding[] memory holdings, uint256 total) internal pure returns (uint256) {
         uint256 sum;
         for (uint256 i; i < holdings.length; ++i) {
-            uint256 actual = Pricing.value(holdings[i].balance, holdings[i].px);
-            uint256 target = Bps.floor(total, holdings[i].targetBps);
+            Holding memory holding = holdings[i];
+            uint256 actual = Pricing.value(holding.balance, holding.px);
+            uint256 target = Bps.floor(total, holding.targetBps);
             sum += actual > target ? actual - target : target - actual;
         }
         return sum / 2;
