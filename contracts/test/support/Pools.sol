@@ -52,3 +52,29 @@ contract FixedPool {
         return (amount0, amount1);
     }
 }
+
+/// @dev Pays what the two prices say, less a share of it, both ways.
+contract OraclePool {
+    address private immutable TOKEN0;
+    address private immutable TOKEN1;
+    uint256 private immutable PX0;
+    uint256 private immutable PX1;
+    uint256 private immutable LOSS_BPS;
+
+    /// @param px0 USD with 18 decimals for 10^18 base units of `token0`
+    constructor(address token0, uint256 px0, address token1, uint256 px1, uint256 lossBps) {
+        (TOKEN0, PX0, TOKEN1, PX1, LOSS_BPS) = (token0, px0, token1, px1, lossBps);
+    }
+
+    function swap(address to, bool zeroForOne, int256 amount, uint160, bytes calldata)
+        external
+        returns (int256, int256)
+    {
+        (uint256 pxIn, uint256 pxOut) = zeroForOne ? (PX0, PX1) : (PX1, PX0);
+        uint256 got = uint256(amount) * pxIn * (10_000 - LOSS_BPS) / (pxOut * 10_000);
+        IERC20(zeroForOne ? TOKEN1 : TOKEN0).transfer(to, got);
+        (int256 amount0, int256 amount1) = zeroForOne ? (amount, -int256(got)) : (-int256(got), amount);
+        ICallback(msg.sender).uniswapV3SwapCallback(amount0, amount1, "");
+        return (amount0, amount1);
+    }
+}

@@ -49,7 +49,7 @@ abstract contract World is Checks, Uniswap {
     function setUp() public virtual {
         vm.warp(time);
         deployUniswap();
-        treasury = deployTreasury(v2Factory, v3Factory, address(0));
+        treasury = deployTreasury(v2Factory, v3Factory, sequencer());
         _list(USDC, address(new DevToken("USD Coin", "USDC", 6)), 1e8);
         _list(WETH, address(new DevToken("Wrapped Ether", "WETH", 18)), 2_000e8);
         _list(WBTC, address(new DevToken("Wrapped Bitcoin", "WBTC", 8)), 40_000e8);
@@ -66,9 +66,14 @@ abstract contract World is Checks, Uniswap {
 
     // -------------------------------------------------------------------------------------------- building
 
+    /// @dev Uptime feed of the fund under test; none unless a test says otherwise.
+    function sequencer() internal virtual returns (address) {
+        return address(0);
+    }
+
     /// @dev The artifact, which is what ships: tests are compiled another way.
-    function deployTreasury(address v2, address v3, address sequencer) internal returns (IFund) {
-        bytes memory arguments = abi.encode("Index", "IDX", address(this), v2, v3, sequencer);
+    function deployTreasury(address v2, address v3, address uptime) internal returns (IFund) {
+        bytes memory arguments = abi.encode("Index", "IDX", address(this), v2, v3, uptime);
         return IFund(vm.deployCode("Treasury.sol:Treasury", arguments));
     }
 
