@@ -10,7 +10,7 @@ import {IFund} from "./support/IFund.sol";
 import {World} from "./support/World.sol";
 import {vm} from "./support/Vm.sol";
 
-/// @title What may be listed, and within what bounds weights and limits may be set
+/// @title What may be listed, and what sum the weights must have
 contract RegistryTest is World {
     // -------------------------------------------------------------------------------------------- assets
 
@@ -194,23 +194,6 @@ contract RegistryTest is World {
         treasury.setTargets(three);
     }
 
-    // -------------------------------------------------------------------------------------------- limits
-
-    function test_defaults() public {
-        IFund fresh = deployTreasury(v2Factory, v3Factory, address(0));
-        holds(
-            keccak256(abi.encode(fresh.snapshot().limits)) == keccak256(abi.encode(limits(100, 1000, 10, 900))),
-            "limits of a new treasury"
-        );
-    }
-
-    function test_ceilings() public {
-        treasury.setLimits(limits(300, 10_000, 10_000, type(uint32).max));
-        _badLimit(limits(301, 0, 0, 0), 301, 300);
-        _badLimit(limits(0, 10_001, 0, 0), 10_001, 10_000);
-        _badLimit(limits(0, 0, 10_001, 0), 10_001, 10_000);
-    }
-
     // -------------------------------------------------------------------------------------------- helpers
 
     function _fresh(uint8 tokenDecimals, uint8 feedDecimals) private returns (ITreasury.Asset memory asset) {
@@ -236,11 +219,6 @@ contract RegistryTest is World {
         uint256 index = treasury.snapshot().venues.length;
         vm.expectRevert(abi.encodeWithSelector(ITreasury.BadVenue.selector, index));
         treasury.addVenue(venue);
-    }
-
-    function _badLimit(ITreasury.Limits memory bad, uint256 given, uint256 ceiling) private {
-        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLimit.selector, given, ceiling));
-        treasury.setLimits(bad);
     }
 }
 
