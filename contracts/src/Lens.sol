@@ -166,6 +166,8 @@ contract Lens is ILens {
     /// @dev The venue itself, or the pool that a router finds in its factory; zero when it finds none.
     function _pool(ITreasury.Venue memory venue, ITreasury.Asset[] memory assets) private view returns (address) {
         if (venue.kind == ITreasury.Kind.V2Pair || venue.kind == ITreasury.Kind.V3Pool) return venue.target;
+        // A venue whose asset was dropped names asset 0; the list may be empty.
+        if (assets.length == 0) return address(0);
         (, uint256[5] memory answer) = Probe.read(venue.target, abi.encodeCall(IRouterFactory.factory, ()), 1);
         (address token0, address token1) = (assets[venue.i0].token, assets[venue.i1].token);
         bytes memory question = Venues.isV2(venue.kind)
