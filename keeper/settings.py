@@ -124,6 +124,10 @@ class Settings(PolicyFields, BaseSettings):
     keystore_file: Path | None = None
     keystore_password_file: Path | None = None
     private_key: SecretStr | None = None
+    deployer_keystore_file: Path | None = None
+    deployer_keystore_password_file: Path | None = None
+    deployer_private_key: SecretStr | None = None
+    deployer_address: AddressField | None = None
     send_transactions: bool = False
     database_url: SecretStr = SecretStr("sqlite:///keeper-{chain_id}-{mode}.db")
     coingecko_api_key: SecretStr | None = None
@@ -148,7 +152,9 @@ class Settings(PolicyFields, BaseSettings):
             raise ValueError("must start with http:// or https://")
         return value
 
-    @field_validator("keystore_file", "keystore_password_file")
+    @field_validator(
+        "keystore_file", "keystore_password_file", "deployer_keystore_file", "deployer_keystore_password_file"
+    )
     @classmethod
     def _file_is_there(cls, value: Path | None) -> Path | None:
         try:
@@ -159,18 +165,20 @@ class Settings(PolicyFields, BaseSettings):
             raise ValueError("there is no such file")
         return value
 
-    @field_validator("private_key")
+    @field_validator("private_key", "deployer_private_key")
     @classmethod
     def _raw_key_is_local(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is None:
             return None
+        name = info.field_name or "private_key"
+        keystore = name.replace("private_key", "keystore_file")
         text = value.get_secret_value().removeprefix("0x")
         if len(text) != 64 or any(c not in "0123456789abcdefABCDEF" for c in text):
             raise ValueError("is not a private key (32 bytes in hex)")
         if info.data.get("chain_id", LOCAL_CHAIN_ID) != LOCAL_CHAIN_ID:
-            raise ValueError(f"a raw key is accepted on chain {LOCAL_CHAIN_ID} only: use KEYSTORE_FILE")
-        if info.data.get("keystore_file") is not None:
-            raise ValueError("set either PRIVATE_KEY or KEYSTORE_FILE, not both")
+            raise ValueError(f"a raw key is accepted on chain {LOCAL_CHAIN_ID} only: use {keystore.upper()}")
+        if info.data.get(keystore) is not None:
+            raise ValueError(f"set either {name.upper()} or {keystore.upper()}, not both")
         return value
 
     @field_validator("send_transactions")
@@ -196,7 +204,7 @@ class Settings(PolicyFields, BaseSettings):
 
     def secrets(self) -> list[str]:
         """Every text that no log line may show."""
-        held = (self.private_key, self.coingecko_api_key, self.rpc_url, self.database_url)
+        held = (self.private_key, self.deployer_private_key, self.coingecko_api_key, self.rpc_url, self.database_url)
         return [secret.get_secret_value() for secret in held if secret is not None]
 
     @classmethod

@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -128,6 +128,14 @@ def open_record(folder: Path, chain_id: int, name: str) -> Iterator[DeploymentRe
         except BlockingIOError:
             raise ConfigurationError([f"{path}: another process is setting this fund up"]) from None
         yield DeploymentRecord(path, _read(path), read_only=False)
+
+
+def siblings(path: Path) -> Iterator[DeploymentRecord]:
+    """The other records of the same chain that can be read."""
+    for other in sorted(path.parent.glob("*.json")):
+        if other != path:
+            with suppress(ConfigurationError):
+                yield DeploymentRecord(other, _read(other), read_only=True)
 
 
 def record_path(folder: Path, chain_id: int, name: str) -> Path:

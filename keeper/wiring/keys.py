@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from eth_utils.address import to_checksum_address
 
@@ -32,18 +32,9 @@ class Keys:
         with configuration_errors():
             if self.mode is Mode.DRY_RUN:
                 address = played_address(settings)
-            elif settings.keystore_file and settings.keystore_password_file:
-                address = self._keep(
-                    LocalSigner.from_keystore(
-                        settings.keystore_file, settings.keystore_password_file, settings.chain_id
-                    )
-                )
-            elif settings.private_key:
-                address = self._keep(
-                    LocalSigner.from_raw_key(settings.private_key.get_secret_value(), settings.chain_id)
-                )
             else:
-                address = ZERO_ADDRESS
+                signer = KEEPER.open(settings)
+                address = ZERO_ADDRESS if signer is None else self._keep(signer)
         wanted = settings.keeper_address
         if wanted and address not in (wanted, ZERO_ADDRESS):
             raise ConfigurationError([f"KEEPER_ADDRESS is {wanted}, but the key is that of {address}"])
@@ -72,13 +63,63 @@ class Keys:
         return signer.address
 
 
+@dataclass(frozen=True, slots=True)
+class KeyVariables:
+    """Where a key is, by the settings' names: those of the keeper, or with a word before them another role's."""
+
+    prefix: str = ""
+
+    def open(self, settings: Settings) -> LocalSigner | None:
+        """The key, decrypted; None when none is set. Raises KeystoreError."""
+        keystore, password, raw = (self._of(settings, name) for name in _VARIABLES)
+        if keystore and password:
+            return LocalSigner.from_keystore(keystore, password, settings.chain_id)
+        return LocalSigner.from_raw_key(raw.get_secret_value(), settings.chain_id) if raw else None
+
+    def address(self, settings: Settings) -> Address:
+        """Of the key, without decrypting it; the zero address when none is set. Raises KeystoreError."""
+        keystore, _, raw = (self._of(settings, name) for name in _VARIABLES)
+        if raw:
+            return LocalSigner.from_raw_key(raw.get_secret_value(), settings.chain_id).address
+        return ZERO_ADDRESS if keystore is None else keystore_address(keystore)
+
+    def _of(self, settings: Settings, name: str) -> Any:
+        return getattr(settings, self.prefix + name)
+
+
+_VARIABLES: Final = ("keystore_file", "keystore_password_file", "private_key")
+KEEPER: Final = KeyVariables()
+DEPLOYER: Final = KeyVariables("deployer_")
+
+
 def played_address(settings: Settings) -> Address:
     """Whom a dry run plays: KEEPER_ADDRESS, else the address that the keystore or the raw key belongs to."""
-    if settings.keeper_address:
-        return Address(settings.keeper_address)
-    if settings.private_key:
-        return LocalSigner.from_raw_key(settings.private_key.get_secret_value(), settings.chain_id).address
-    return ZERO_ADDRESS if settings.keystore_file is None else keystore_address(settings.keystore_file)
+    return Address(settings.keeper_address) if settings.keeper_address else KEEPER.address(settings)
+
+
+def open_deployer(settings: Settings) -> Signer:
+    """The key that deploys. Raises ConfigurationError when there is none, or it is not DEPLOYER_ADDRESS."""
+    if settings.deployer_keystore_file and not settings.deployer_keystore_password_file:
+        raise ConfigurationError(["DEPLOYER_KEYSTORE_FILE needs DEPLOYER_KEYSTORE_PASSWORD_FILE"])
+    with configuration_errors():
+        signer = DEPLOYER.open(settings)
+    if signer is None:
+        raise ConfigurationError(
+            ["sending needs a key: set DEPLOYER_KEYSTORE_FILE and DEPLOYER_KEYSTORE_PASSWORD_FILE"]
+        )
+    if settings.deployer_address not in (None, signer.address):
+        wanted = settings.deployer_address
+        raise ConfigurationError([f"DEPLOYER_ADDRESS is {wanted}, but the key is that of {signer.address}"])
+    return signer
+
+
+def deployer_address(settings: Settings) -> Address | None:
+    """Whom a dry run plays: DEPLOYER_ADDRESS, else that of the key; None when nothing says it."""
+    if settings.deployer_address:
+        return Address(settings.deployer_address)
+    with configuration_errors():
+        address = DEPLOYER.address(settings)
+    return None if address == ZERO_ADDRESS else address
 
 
 def keystore_address(path: Path) -> Address:

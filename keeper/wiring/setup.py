@@ -1,0 +1,190 @@
+"""Setting a fund up: configuration, node, key and record put together, for `keeper deploy` and callers in process."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from keeper.adapters.clock import SystemClock
+from keeper.adapters.config_file import parse_fund_config
+from keeper.adapters.deployments import FOLDER, DeploymentRecord, open_record, siblings
+from keeper.adapters.ethereum.chain import EthereumChain
+from keeper.adapters.ethereum.creator import TreasuryCreator
+from keeper.adapters.ethereum.setup_facts import FactsReader
+from keeper.adapters.ethereum.setup_node import SetupNode
+from keeper.app.setup.deploy import Deployer, Plan
+from keeper.app.setup.sender import Pace, Sender
+from keeper.core.mistakes import ConfigurationError
+from keeper.core.setup.calls import Sent
+from keeper.core.setup.config import FundConfig, plain
+from keeper.core.units import Address, Wei
+from keeper.ports import Signer
+from keeper.settings import Settings
+from keeper.wiring.keys import deployer_address, open_deployer
+from keeper.wiring.places import open_chain
+
+DEFAULT_MAX_FEE = Wei(100 * 10**9)
+"""Wei per gas, as MAX_FEE_GWEI."""
+
+
+async def _nothing() -> None:
+    """A chain that makes its blocks by itself."""
+
+
+def _silent(_: object) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """`sent` is what this run sent or saw mined. Of a dry run: nothing."""
+
+    plan: Plan
+    deployer: Address
+    sent: tuple[Sent, ...]
+    record: Path
+    treasury: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears what happens while it happens: the plan before anything is sent, then every transaction."""
+
+    planned: Callable[[Plan], None] = _silent
+    settled: Callable[[Sent], None] = _silent
+
+
+async def deploy_from_file(
+    settings: Settings,
+    path: Path,
+    *,
+    folder: Path = FOLDER,
+    dry_run: bool = False,
+    close_limits: bool = False,
+    listener: Listener | None = None,
+) -> Deployed:
+    """What `keeper deploy` does. Raises ConfigurationError, SetupStopped, ChainUnavailable."""
+    config = parse_fund_config(path)
+    if config.chain_id != settings.chain_id:
+        raise ConfigurationError([f"chain_id: is {config.chain_id}, but CHAIN_ID is {settings.chain_id}"])
+    heard = listener or Listener()
+    if dry_run:
+        played = deployer_address(settings)
+        async with open_chain(settings) as chain:
+            return await look_at_fund(
+                config, chain, played or config.owner, folder=folder, close_limits=close_limits, known=bool(played)
+            )
+    signer = open_deployer(settings)
+    async with open_chain(settings) as chain:
+        return await deploy_fund(
+            config,
+            chain,
+            signer,
+            folder=folder,
+            close_limits=close_limits,
+            max_fee=settings.to_policy().max_fee,
+            listener=heard,
+        )
+
+
+async def look_at_fund(
+    config: FundConfig,
+    chain: EthereumChain,
+    deployer: Address,
+    *,
+    folder: Path = FOLDER,
+    close_limits: bool = False,
+    known: bool = True,
+) -> Deployed:
+    """What `deploy_fund` would do; nothing is sent or written. `known`: the deployer's money counts."""
+    record = DeploymentRecord.look(folder, config.chain_id, config.name)
+    node = SetupNode(chain)
+    await _require_same(config, record, node, deployer if known else None)
+    _require_new_name(config, record)
+    plan = await _deployer(config, node, deployer, record, close_limits, known).plan()
+    return Deployed(plan, deployer, (), record.path, plan.treasury)
+
+
+async def deploy_fund(
+    config: FundConfig,
+    chain: EthereumChain,
+    signer: Signer,
+    *,
+    folder: Path = FOLDER,
+    close_limits: bool = False,
+    max_fee: Wei = DEFAULT_MAX_FEE,
+    pace: Pace | None = None,
+    after_broadcast: Callable[[], Awaitable[None]] = _nothing,
+    listener: Listener | None = None,
+) -> Deployed:
+    """Brings the chain to the configuration, over an open connection; goes on where an earlier run stopped.
+
+    `after_broadcast` is awaited whenever transactions have left: where blocks are mined on demand, mine one there. One
+    fund at a time per signer. Raises ConfigurationError, SetupStopped, ChainUnavailable.
+    """
+    heard = listener or Listener()
+    node = SetupNode(chain)
+    with open_record(folder, config.chain_id, config.name) as record:
+        await _require_same(config, record, node, signer.address)
+        _require_new_name(config, record)
+        sender = Sender(
+            node,
+            signer,
+            record,
+            config.chain_id,
+            SystemClock(),
+            max_fee,
+            pace or Pace.of(config.chain_id),
+            heard.settled,
+            after_broadcast,
+        )
+        finished = await sender.finish()
+        deployer = _deployer(config, node, signer.address, record, close_limits, True)
+        plan = await deployer.plan()
+        heard.planned(plan)
+        sent = await deployer.execute(plan, sender)
+        return Deployed(plan, signer.address, finished + sent, record.path, record.address("treasury"))
+
+
+def _deployer(
+    config: FundConfig, node: SetupNode, deployer: Address, record: DeploymentRecord, close_limits: bool, known: bool
+) -> Deployer:
+    looker = FactsReader(node, config, deployer)
+    return Deployer(config, deployer, node, looker, TreasuryCreator(), record, close_limits, known)
+
+
+async def _require_same(
+    config: FundConfig, record: DeploymentRecord, node: SetupNode, deployer: Address | None
+) -> None:
+    """The node is of the configured chain, and the record of this very chain, fund and deployer."""
+    found = await node.chain.chain_id()
+    if found != config.chain_id:
+        raise ConfigurationError([f"chain_id: is {config.chain_id}, but the node at RPC_URL is of chain {found}"])
+    if record.is_new:
+        return
+    problems = []
+    if (name := record.fact("name")) not in (None, config.name):
+        problems.append(
+            f"name: is {config.name!r}, but the record {record.path} is of {name!r}: its name cannot change"
+        )
+    genesis = await node.genesis()
+    if record.fact("genesis") not in (None, genesis):
+        problems.append(
+            f"{record.path}: is of another chain with the id {found} (its first block differs): move it away"
+        )
+    if deployer and record.fact("deployer") not in (None, deployer):
+        problems.append(f"{record.path}: was made by {record.fact('deployer')}; the key is that of {deployer}")
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _require_new_name(config: FundConfig, record: DeploymentRecord) -> None:
+    """A configuration that only its name tells from a deployed one is that fund renamed, which it cannot be."""
+    if not record.is_new:
+        return
+    wanted = plain(config) | {"name": None}
+    for other in siblings(record.path):
+        if other.fact("config", {}) | {"name": None} == wanted:
+            name = other.fact("name")
+            raise ConfigurationError(
+                [f"name: cannot be changed any more: {other.path} is of {name!r} with this very configuration"]
+            )
