@@ -6,7 +6,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { forgeQuietly, ROOT } from "./forge.mjs";
 
-const CONTRACTS = ["Treasury", "Lens", "Rehearsal", "Airdrop", "DevToken", "DevTokenNoReturn", "DevFeed"];
+const PRODUCT = ["Treasury", "Lens", "Rehearsal", "Airdrop"];
+const LOCAL = ["DevToken", "DevTokenNoReturn", "DevFeed", "DevTransfers", "DevStage"];
+const CONTRACTS = [...PRODUCT, ...LOCAL];
 const ABIS = join(dirname(ROOT), "abis");
 const MISMATCH = 3;
 
