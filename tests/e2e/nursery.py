@@ -87,7 +87,8 @@ def serve() -> None:
     import keeper.app.scheduler
     import keeper.entrypoints.cli.main
     import keeper.wiring.daemon
-    import keeper.wiring.looking  # noqa: F401
+    import keeper.wiring.looking
+    import keeper.wiring.setup  # noqa: F401
 
     gc.freeze()  # a child that collects garbage must not copy all of it
     for line in sys.stdin:
