@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { forgeQuietly, ROOT } from "./forge.mjs";
 
-const PRODUCT = ["Treasury", "Lens", "Rehearsal", "Airdrop"];
+const PRODUCT = ["Treasury", "Lens", "Rehearsal", "Airdrop", "V3TwapFeed"];
 const LOCAL = ["DevToken", "DevTokenNoReturn", "DevFeed", "DevTransfers", "DevStage"];
 const CONTRACTS = [...PRODUCT, ...LOCAL];
 const ABIS = join(dirname(ROOT), "abis");

@@ -14,6 +14,7 @@ interface Vm {
     function stopPrank() external;
     function warp(uint256 timestamp) external;
     function deal(address account, uint256 balance) external;
+    function cool(address account) external;
     function etch(address account, bytes calldata code) external;
     function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
     function mockCallRevert(address callee, bytes calldata data, bytes calldata reason) external;
