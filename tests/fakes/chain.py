@@ -223,7 +223,12 @@ class FakeChain:
             replace(asset, answer=asset.answer and self._fresh(asset.answer, mined.block.timestamp))
             for asset in found.assets
         )
-        return replace(found, assets=assets, keeper_balance=Wei(mined.state.balance(fund.signer)))
+        return replace(
+            found,
+            assets=assets,
+            keeper_balance=Wei(mined.state.balance(fund.signer)),
+            budgets=contract.budgets_at(found, mined.block.timestamp),
+        )
 
     def _fresh(self, answer: FeedAnswer, now: int) -> FeedAnswer:
         """Feeds are updated all the time, until they stop."""

@@ -24,11 +24,12 @@ def targets(draw: st.DrawFn, count: int, *, exits: bool = False) -> list[int]:
 
 
 @st.composite
-def funds(draw: st.DrawFn, *, limits: bool = False, exits: bool = False) -> Market:
+def funds(draw: st.DrawFn, *, limits: bool = False, exits: bool = False, budgets: bool = False) -> Market:
     """2 to 6 assets of about a million dollars; the last is the hub, a dollar of 6 decimals, with a pool each.
 
     Pools are up to 0.3 % off the feeds. With `limits` they are 1 to 100 times as deep as the fund on each side and
-    the bounds on a trade are drawn too; without, they are at least 50 times as deep and nothing binds.
+    the bounds on a trade are drawn too; without, they are at least 50 times as deep and nothing binds. With `budgets`
+    the treasury bounds the whole batch, by buckets of which a part may be spent.
     """
     count = draw(st.integers(2, 6))
     weights = draw(targets(count, exits=exits))
@@ -65,6 +66,13 @@ def funds(draw: st.DrawFn, *, limits: bool = False, exits: bool = False) -> Mark
         max_slip=draw(st.sampled_from((60, 100, 300))) if limits else 9_000,
         per_trade=draw(st.sampled_from((500, 10_000))) if limits else 10_000,
         min_drift=draw(st.sampled_from((0, 10))),
+        loss_cap=draw(st.sampled_from((0, 1, 5, 50))) if budgets else 10_000,
+        turnover_cap=draw(st.sampled_from((0, 300, 2_500, 20_000))) if budgets else 65_535,
+        max_cost=draw(st.sampled_from((30, 100, 150, 10_000))) if budgets else 10_000,
     )
+    whole = f.full(bounds)
+    left = draw(st.integers(0, 4)) if budgets else 4
+    buckets = f.Budgets(whole.loss * left // 4, whole.turnover * left // 4, whole.shift)
     named = f.fund(hub=assets[-1].token)  # of two assets in one pool, the first would be the hub
-    return f.market(assets, pools, rules=rules, of=named, state=f.treasury(assets, pools, limits=bounds))
+    state = f.treasury(assets, pools, limits=bounds, budgets=buckets)
+    return f.market(assets, pools, rules=rules, of=named, state=state)

@@ -9,7 +9,7 @@ from keeper.core.amm import v2
 from keeper.core.hub import venues_between
 from keeper.core.model import Asset, Market, PlannedSwap, V2State, Venue, VenueKind
 from keeper.core.prices import PriceBook
-from keeper.core.units import BPS, E18, BaseUnits, Px, UsdE18, amount_worth, value_of
+from keeper.core.units import BPS, E18, PIPS, BaseUnits, Px, UsdE18, amount_worth, value_of
 from keeper.core.words import percent
 
 V2_KINDS: Final = (VenueKind.V2_PAIR, VenueKind.V2_ROUTER)
@@ -41,6 +41,12 @@ class Leg:
     quote_part: Fraction
     cap: int
     cap_reason: str
+
+    @property
+    def cost(self) -> Fraction:
+        """What the smallest swap loses at the treasury's prices, of its input: the fee, and how far the pool is off."""
+        kept = (PIPS - self.venue.fee_pips) * self.reserve_out * self.treasury_px_out
+        return 1 - Fraction(kept, PIPS * self.reserve_in * self.treasury_px_in)
 
     def out(self, amount_in: int) -> int:
         return v2.amount_out(amount_in, self.reserve_in, self.reserve_out, self.venue.fee_pips)

@@ -85,7 +85,7 @@ async def test_failure_is_cleared_by_a_cycle_that_ends_well() -> None:
 
 async def test_failure_stands_while_the_fund_is_blocked() -> None:
     sim = await simulate(drifted())
-    sim.chain.refusing[sim.fund.treasury] = "SlippageExceeded"
+    sim.chain.refusing[sim.fund.treasury] = "MinOut"
     await sim.run(30)
     assert counts(sim) == {AlertKind.REBALANCE_FAILED: 1}
     await sim.books.set_paused(sim.fund.id, True)

@@ -43,13 +43,13 @@ async def test_fund_on_target_is_held_and_recorded() -> None:
 
 async def test_simulation_that_reverts_is_recorded_and_never_sent() -> None:
     sim = await simulate()
-    sim.chain.refusing[sim.fund.treasury] = "SlippageExceeded"
+    sim.chain.refusing[sim.fund.treasury] = "MinOut"
     result = await sim.cycle()
     assert result.action is Action.REVERTED
     assert result.reason == "the treasury would refuse: the treasury refuses"
     assert sim.books.events() == ["decision", "simulation"]
     (simulation,) = sim.books.bodies("simulation")
-    assert (simulation["succeeded"], simulation["guard"]) == (False, "SlippageExceeded")
+    assert (simulation["succeeded"], simulation["guard"]) == (False, "MinOut")
     assert sim.alerts.kinds() == [AlertKind.REBALANCE_FAILED]
     assert sim.nothing_was_sent()
 
@@ -158,7 +158,7 @@ async def test_receipt_with_status_0_fails_the_rebalance_and_tells() -> None:
     assert {row.status for row in sim.books.stored.swaps[sim.intent.id]} == {"failed"}
     (receipt,) = sim.books.bodies("receipt")
     assert receipt["state"] == "mined_reverted"
-    assert receipt["revert_reason"].startswith("SlippageExceeded")
+    assert receipt["revert_reason"].startswith("MinOut")
     assert sim.alerts.kinds() == [AlertKind.REBALANCE_FAILED]
     assert AlertKind.REBALANCE_FAILED in sim.books.open_alerts()
     assert sim.treasury.last_id == drifted().treasury.last_id

@@ -21,14 +21,17 @@ pytestmark = pytest.mark.unit
 WETH, WBTC, USDC = 0, 1, 2
 NAMES = [
     "slippage",
-    "treasury_slippage",
     "price_impact",
     "max_trade_size",
-    "treasury_trade_size",
     "min_trade_size",
-    "treasury_min_drift",
     "progress",
     "soundness",
+    "treasury_min_drift",
+    "treasury_trade_size",
+    "treasury_slippage",
+    "treasury_progress",
+    "treasury_loss_budget",
+    "treasury_turnover_budget",
 ]
 
 
