@@ -98,7 +98,7 @@ async def look_at_fund(
     """What `deploy_fund` would do; nothing is sent or written. `known`: the deployer's money counts."""
     record = DeploymentRecord.look(folder, config.chain_id, config.name)
     node = SetupNode(chain)
-    await _require_same(config, record, node, deployer if known else None)
+    await require_same(config, record, node, deployer if known else None)
     _require_new_name(config, record)
     plan = await _deployer(config, node, deployer, record, close_limits, known).plan()
     return Deployed(plan, deployer, (), record.path, plan.treasury)
@@ -124,7 +124,7 @@ async def deploy_fund(
     heard = listener or Listener()
     node = SetupNode(chain)
     with open_record(folder, config.chain_id, config.name) as record:
-        await _require_same(config, record, node, signer.address)
+        await require_same(config, record, node, signer.address)
         _require_new_name(config, record)
         sender = Sender(
             node,
@@ -152,9 +152,7 @@ def _deployer(
     return Deployer(config, deployer, node, looker, TreasuryCreator(), record, close_limits, known)
 
 
-async def _require_same(
-    config: FundConfig, record: DeploymentRecord, node: SetupNode, deployer: Address | None
-) -> None:
+async def require_same(config: FundConfig, record: DeploymentRecord, node: SetupNode, deployer: Address | None) -> None:
     """The node is of the configured chain, and the record of this very chain, fund and deployer."""
     found = await node.chain.chain_id()
     if found != config.chain_id:
@@ -163,9 +161,7 @@ async def _require_same(
         return
     problems = []
     if (name := record.fact("name")) not in (None, config.name):
-        problems.append(
-            f"name: is {config.name!r}, but the record {record.path} is of {name!r}: its name cannot change"
-        )
+        problems.append(f"name: cannot be changed any more: {record.path} is of {name!r}")
     genesis = await node.genesis()
     if record.fact("genesis") not in (None, genesis):
         problems.append(

@@ -54,7 +54,7 @@ def document(chain: LocalChain, name: str = "Test Index", **fields: Any) -> dict
     ]
     return {
         "name": name,
-        "symbol": "TST",
+        "symbol": "".join(word[0] for word in name.split()) + "".join(filter(str.isdigit, name)),
         "chain_id": 31337,
         "owner": accounts.OWNER,
         "uniswap": {

@@ -32,7 +32,7 @@ def test_a_treasury_as_configured(operator: Operator, chain: LocalChain) -> None
     assert operator.nonce() - before == len(answer["transactions"]) == STEPS
     config = read_fund_config(operator.write(wanted))
     state = operator.treasury(config, answer["treasury"])
-    assert (state.name, state.symbol, state.owner) == ("Test Index", "TST", DEPLOYER)
+    assert (state.name, state.symbol, state.owner) == ("Test Index", "TI", DEPLOYER)
     assert [asset.token for asset in state.assets] == [asset.token for asset in config.assets]
     assert [asset.target_bps for asset in state.assets] == [5000, 3000, 2000]
     assert [(asset.min_answer, asset.max_answer) for asset in state.assets] == [(5 * 10**7, 10**14)] * 3

@@ -130,7 +130,9 @@ def _feed(place: str, asset: AssetConfig, feed: FeedFacts, facts: Facts) -> Iter
     low, high = (answer_of(price, feed.decimals) for price in (asset.min_price, asset.max_price))
     if not max(low, 1) <= feed.answer <= high:
         shown = f"{feed.answer / 10**feed.decimals:.8g}"
-        yield _wrong(where, f"answers {shown} USD, outside min_price {asset.min_price} and max_price {asset.max_price}")
+        yield _wrong(
+            where, f"answers {shown} USD, outside min_price {asset.min_price:f} and max_price {asset.max_price:f}"
+        )
     age = facts.now - feed.updated_at
     if age > asset.max_age_seconds:
         yield _not_now(where, f"its answer is {age} s old, max_age_seconds is {asset.max_age_seconds}")
@@ -159,9 +161,9 @@ def _bounds(place: str, asset: AssetConfig, token_decimals: int, feed_decimals: 
             "which prices cannot have",
         )
     if answer_of(asset.min_price, feed_decimals) == 0:
-        yield _wrong(f"{place}.min_price", f"{asset.min_price} is 0 in the {feed_decimals} decimals of the feed")
+        yield _wrong(f"{place}.min_price", f"{asset.min_price:f} is 0 in the {feed_decimals} decimals of the feed")
     if answer_of(asset.max_price, feed_decimals) > LARGEST_BOUND:
-        yield _wrong(f"{place}.max_price", f"{asset.max_price} is larger than the treasury can hold")
+        yield _wrong(f"{place}.max_price", f"{asset.max_price:f} is larger than the treasury can hold")
 
 
 # ------------------------------------------------------------------------------------------------------ venues

@@ -50,7 +50,7 @@ def _assets(config: FundConfig) -> Iterator[str]:
             yield f"{place}.token: is that of assets[{tokens[asset.token]}] too ({asset.token})"
         tokens.setdefault(asset.token, index)
         if asset.min_price > asset.max_price:
-            yield f"{place}.min_price: {asset.min_price} is above max_price, {asset.max_price}"
+            yield f"{place}.min_price: {asset.min_price:f} is above max_price, {asset.max_price:f}"
 
 
 def _targets(config: FundConfig) -> Iterator[str]:
