@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {DevFeed} from "../src/devnet/DevFeed.sol";
 import {ITreasury} from "../src/interfaces/ITreasury.sol";
 import {GreedyPool, TwicePool} from "./support/Pools.sol";
@@ -9,7 +9,7 @@ import {WeirdToken} from "./support/WeirdToken.sol";
 import {World} from "./support/World.sol";
 import {vm} from "./support/Vm.sol";
 
-/// @title Tokens that take a fee, charge extra, call back or keep an allowance, and strangers at the V3 callback
+/// @title Batches with tokens that take fees, refuse, lie, call back or keep an allowance, and strangers at the callback
 contract WeirdTokensTest is World {
     uint8 private constant WEIRD = 4;
     uint16 private constant PAIR = 9;
@@ -90,54 +90,87 @@ contract WeirdTokensTest is World {
         same(weird.allowance(address(treasury), v3Router), 0, "V3 router's allowance");
     }
 
-    // -------------------------------------------------------------------------------------------- re-entry
+    // -------------------------------------------------------------------------------------------- refusals
 
-    function test_no_re_entry_from_a_token() public {
-        // The token itself is made a keeper: only the lock stands between it and a batch within the batch.
-        treasury.setKeeper(address(weird), uint64(time + 1));
-        ITreasury.Swap[] memory inner = batch(order(V2_PAIR, USDC, 1e6));
-        bytes memory call_ = abi.encodeCall(ITreasury.rebalance, (inner, 2, uint64(time), DECISION));
-        treasury.setLimits(limits(100, 1000, 10, 0));
-        _answers(call_, abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector));
+    /// @dev A transfer that moves nothing and says so is told as such by whoever called it.
+    function test_answers_false() public {
+        weird.answerFalse();
+        _soldIsRefused(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(weird)));
+        _boughtIsRefused(abi.encodeWithSignature("Error(string)", "UniswapV2: TRANSFER_FAILED"));
     }
 
-    /// @dev The rules of a batch are those it began with, whoever the token is.
-    function test_no_configuration_in_the_middle_of_a_batch() public {
-        bytes memory locked = abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
-        ITreasury.Snapshot memory s = treasury.snapshot();
-        treasury.setGuardian(address(weird));
-        treasury.setWeigher(address(weird));
-        uint16[] memory targets = new uint16[](5);
-        targets[0] = 10_000;
-        _answers(abi.encodeCall(ITreasury.setTargets, (targets)), locked);
-        _answers(abi.encodeCall(ITreasury.pause, ()), locked);
-        _answers(abi.encodeCall(ITreasury.disableVenue, (0)), locked);
-        _answers(abi.encodeCall(ITreasury.stopBuying, (0)), locked);
-        _answers(abi.encodeCall(ITreasury.revokeKeeper, (KEEPER)), locked);
-        _answers(abi.encodeCall(ITreasury.revokeWeigher, ()), locked);
-
-        treasury.transferOwnership(address(weird));
-        vm.prank(address(weird));
-        treasury.acceptOwnership();
-        s.assets[0].targetBps = 0;
-        _answers(abi.encodeCall(ITreasury.addAsset, (s.assets[0])), locked);
-        _answers(abi.encodeCall(ITreasury.setAsset, (0, s.assets[0])), locked);
-        _answers(abi.encodeCall(ITreasury.addVenue, (s.venues[0])), locked);
-        _answers(abi.encodeCall(ITreasury.setLimits, (s.limits)), locked);
-        _answers(abi.encodeCall(ITreasury.setKeeper, (STRANGER, uint64(time))), locked);
-        _answers(abi.encodeCall(ITreasury.setWeigher, (STRANGER)), locked);
-        _answers(abi.encodeCall(ITreasury.setGuardian, (STRANGER)), locked);
-        _answers(abi.encodeCall(ITreasury.unpause, ()), locked);
-        _answers(abi.encodeCall(ITreasury.seed, (new uint256[](5), 1e18)), locked);
+    function test_halted() public {
+        weird.halt(true);
+        _soldIsRefused(abi.encodeWithSelector(WeirdToken.Halted.selector));
+        _boughtIsRefused(abi.encodeWithSignature("Error(string)", "UniswapV2: TRANSFER_FAILED"));
+        // The rest of the fund trades on.
+        rebalance(honest());
     }
 
-    function test_views_do_not_answer_in_the_middle_of_a_batch() public {
-        bytes memory locked = abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
-        _answers(abi.encodeCall(ITreasury.nav, ()), locked);
-        _answers(abi.encodeCall(ITreasury.sharePrice, ()), locked);
-        _answers(abi.encodeCall(ITreasury.componentUnits, ()), locked);
-        _answers(abi.encodeCall(ITreasury.trackingError, ()), locked);
+    function test_treasury_is_blocked() public {
+        weird.blockAccount(address(treasury));
+        _soldIsRefused(abi.encodeWithSelector(WeirdToken.Blocked.selector, address(treasury)));
+        _boughtIsRefused(abi.encodeWithSignature("Error(string)", "UniswapV2: TRANSFER_FAILED"));
+        rebalance(honest());
     }
+
+    function test_pool_is_blocked() public {
+        ITreasury.Venue[] memory venues = treasury.snapshot().venues;
+        weird.blockAccount(venues[PAIR].target);
+        weird.blockAccount(venues[POOL].target);
+        expect(
+            abi.encodeWithSelector(WeirdToken.Blocked.selector, venues[PAIR].target),
+            batch(order(PAIR, WEIRD, 1_000e18))
+        );
+        expect(
+            abi.encodeWithSelector(WeirdToken.Blocked.selector, venues[POOL].target),
+            batch(order(POOL, WEIRD, 1_000e18))
+        );
+    }
+
+    /// @dev A batch never moves nothing: with a token that refuses it everything goes as with any other.
+    function test_refuses_zero() public {
+        weird.refuseZero();
+        for (uint16 venue = PAIR; venue <= ROUTER3; ++venue) {
+            rebalance(batch(order(venue, WEIRD, 1_000e18)));
+            pass(15 minutes);
+        }
+        expect(abi.encodeWithSelector(WeirdToken.NothingMoved.selector), batch(order(PAIR, WEIRD, 0)));
+    }
+
+    /// @dev One token whose balance cannot be read stops every batch, by its own error, until it is retired.
+    function test_hides_balances() public {
+        weird.hideBalances(true);
+        expect(abi.encodeWithSelector(WeirdToken.Hidden.selector), honest());
+        vm.expectRevert(abi.encodeWithSelector(WeirdToken.Hidden.selector));
+        treasury.nav();
+        treasury.retireAsset(WEIRD);
+        rebalance(honest());
+        vm.expectRevert(abi.encodeWithSelector(WeirdToken.Hidden.selector));
+        treasury.dropAsset(WEIRD);
+    }
+
+    /// @dev Pair and pool pass on the error of the treasury's own transfer, the routers have words of theirs.
+    function _soldIsRefused(bytes memory reason) private {
+        expect(reason, batch(order(PAIR, WEIRD, 1_000e18)));
+        expect(reason, batch(order(POOL, WEIRD, 1_000e18)));
+        expect(
+            abi.encodeWithSignature("Error(string)", "TransferHelper: TRANSFER_FROM_FAILED"),
+            batch(order(ROUTER2, WEIRD, 1_000e18))
+        );
+        expect(abi.encodeWithSignature("Error(string)", "STF"), batch(order(ROUTER3, WEIRD, 1_000e18)));
+    }
+
+    /// @dev Paid out by the pools themselves, each with its version's words.
+    function _boughtIsRefused(bytes memory ofV2) private {
+        expect(ofV2, batch(order(PAIR, WETH, 1e18)));
+        expect(ofV2, batch(order(ROUTER2, WETH, 1e18)));
+        bytes memory ofV3 = abi.encodeWithSignature("Error(string)", "TF");
+        expect(ofV3, batch(order(POOL, WETH, 1e18)));
+        expect(ofV3, batch(order(ROUTER3, WETH, 1e18)));
+    }
+
+    // -------------------------------------------------------------------------------------------- call-backs
 
     /// @dev A pool pays out before it asks to be paid: the bought token runs while the door is open, for the pool alone.
     function test_bought_token_cannot_take_the_payment() public {
