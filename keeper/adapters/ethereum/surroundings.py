@@ -1,7 +1,7 @@
 """What of a treasury the Lens does not bring, at the block of its answer: names, pending owner, keepers, last event."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from keeper.adapters.ethereum import wire
 from keeper.adapters.ethereum.events import decoded, event, rebalance_event
@@ -15,11 +15,12 @@ from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
 LONGEST_TERM: Final = 30 * 86_400
 """Seconds: whoever was made a keeper earlier is none any more (`Roles.MAX_KEEPER_TERM`)."""
 _NAME_LENGTH: Final = 64
+_SEQUENCER: Final = ("sequencerFeed()", "(address)")
 _ASKED: Final = (
     ("name()", "(string)"),
     ("symbol()", "(string)"),
     ("pendingOwner()", "(address)"),
-    ("sequencerFeed()", "(address)"),
+    _SEQUENCER,
 )
 _ROUND: Final = "(uint80,int256,uint256,uint256,uint80)"
 
@@ -58,11 +59,9 @@ class TreasuryReader:
     ) -> tuple[KeeperRole, ...]:
         """Whoever may trade now, and every suspect that ever could. Raises LogsRefused."""
         logs = await self._recent(treasury, [event("KeeperSet")[1]], LONGEST_TERM, block, since)
-        named = [wire.address(found["keeper"]) for found in decoded("KeeperSet", [placed.log for placed in logs])]
+        named = [wire.address(found["keeper"]) for found in self._decoded("KeeperSet", logs)]
         roles = await self._roles(treasury, block, [*suspects, *named])
         return tuple(role for role in roles if role.until >= block.timestamp or role.address in suspects)
-
-    # ---------------------------------------------------------------------------------------------- parts
 
     async def _keepers(
         self, treasury: Treasury, block: Block, suspects: Sequence[Address], since: int, missing: list[str]
@@ -86,6 +85,13 @@ class TreasuryReader:
             if until
         )
 
+    async def sequencer(self, treasury: Address, block: Block) -> SequencerAnswer | None:
+        """None where the treasury knows of no sequencer."""
+        feed = said(await self._rpc.try_ask(view(treasury, *_SEQUENCER, at=wire.at_hash(block.hash))))
+        return None if feed in (None, ZERO_ADDRESS) else await self._sequencer(wire.address(feed), block)
+
+    # ---------------------------------------------------------------------------------------------- parts
+
     async def _sequencer(self, feed: Address, block: Block) -> SequencerAnswer:
         asked = view(feed, "latestRoundData()", _ROUND, at=wire.at_hash(block.hash))
         round_ = said(await self._rpc.try_ask(asked))
@@ -103,10 +109,16 @@ class TreasuryReader:
             missing.append(f"what the last rebalance did: {refusal}")
             return None
         for placed in reversed(logs):
-            for found in decoded("Rebalanced", [placed.log]):
+            for found in self._decoded("Rebalanced", [placed]):
                 return LastRebalance(rebalance_event(found), placed.tx_hash, placed.block)
         missing.append("what the last rebalance did: the node has no log of it")
         return None
+
+    def _decoded(self, name: str, logs: Sequence[PlacedLog]) -> list[dict[str, Any]]:
+        try:
+            return decoded(name, [placed.log for placed in logs])
+        except wire.Malformed as fault:
+            raise self._rpc.unavailable(f"eth_getLogs: answered {fault}") from None
 
     async def _at(self, treasury: Treasury, topics: list[bytes], block: Block, since: int) -> list[PlacedLog]:
         """Asked for in one go, else in the very blocks of the last rebalance's time."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keeper import __version__
-from keeper.entrypoints.cli import config, db, deploy, doctor, funds, pause, plan, run, status, trades, treasury
+from keeper.entrypoints.cli import config, db, deploy, doctor, funds, launch, pause, plan, run, status, trades, treasury
 from keeper.entrypoints.cli.console import open_closed_streams
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("trades")(trades.trades)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("deploy")(deploy.deploy)
+app.command("launch")(launch.launch)
 app.command("doctor")(doctor.doctor)
 app.add_typer(funds.app, name="funds")
 app.add_typer(config.app, name="config")
