@@ -109,9 +109,7 @@ def _asset(place: str, asset: AssetConfig, facts: Facts) -> Iterator[Finding]:
     if token.erc777:
         yield _odd(f"{place}.token", f"{asset.symbol} is an ERC-777 token: its hooks run in the middle of transfers")
     if token.rebasing:
-        yield _odd(
-            f"{place}.token", f"{asset.symbol} looks like a rebasing token: balances that move must not be listed"
-        )
+        yield _odd(f"{place}.token", f"{asset.symbol} looks like a rebasing token, which must never be listed")
     if token.symbol is not None and _letters(token.symbol) != _letters(asset.symbol):
         yield _odd(f"{place}.symbol", f"is {asset.symbol}, the token calls itself {token.symbol}")
     yield from _feed(place, asset, feed, facts)
