@@ -10,7 +10,7 @@ from scripts.localchain.node import Node, Tx
 
 
 class Meter:
-    """Sends and notes down. Chain time goes on by a day before each call of `measure`, so that no clock has a say."""
+    """Sends and notes down. Every block's time follows from the one before, so that no clock has a say."""
 
     def __init__(self, node: Node, now: int) -> None:
         self._node = node
