@@ -128,6 +128,9 @@ class Settings(PolicyFields, BaseSettings):
     deployer_keystore_password_file: Path | None = None
     deployer_private_key: SecretStr | None = None
     deployer_address: AddressField | None = None
+    owner_keystore_file: Path | None = None
+    owner_keystore_password_file: Path | None = None
+    owner_private_key: SecretStr | None = None
     send_transactions: bool = False
     database_url: SecretStr = SecretStr("sqlite:///keeper-{chain_id}-{mode}.db")
     coingecko_api_key: SecretStr | None = None
@@ -153,7 +156,12 @@ class Settings(PolicyFields, BaseSettings):
         return value
 
     @field_validator(
-        "keystore_file", "keystore_password_file", "deployer_keystore_file", "deployer_keystore_password_file"
+        "keystore_file",
+        "keystore_password_file",
+        "deployer_keystore_file",
+        "deployer_keystore_password_file",
+        "owner_keystore_file",
+        "owner_keystore_password_file",
     )
     @classmethod
     def _file_is_there(cls, value: Path | None) -> Path | None:
@@ -165,7 +173,7 @@ class Settings(PolicyFields, BaseSettings):
             raise ValueError("there is no such file")
         return value
 
-    @field_validator("private_key", "deployer_private_key")
+    @field_validator("private_key", "deployer_private_key", "owner_private_key")
     @classmethod
     def _raw_key_is_local(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is None:
@@ -204,7 +212,8 @@ class Settings(PolicyFields, BaseSettings):
 
     def secrets(self) -> list[str]:
         """Every text that no log line may show."""
-        held = (self.private_key, self.deployer_private_key, self.coingecko_api_key, self.rpc_url, self.database_url)
+        keys = (self.private_key, self.deployer_private_key, self.owner_private_key)
+        held = (*keys, self.coingecko_api_key, self.rpc_url, self.database_url)
         return [secret.get_secret_value() for secret in held if secret is not None]
 
     @classmethod

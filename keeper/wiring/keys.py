@@ -83,6 +83,10 @@ class KeyVariables:
             return LocalSigner.from_raw_key(raw.get_secret_value(), settings.chain_id).address
         return ZERO_ADDRESS if keystore is None else keystore_address(keystore)
 
+    def lacks_password(self, settings: Settings) -> bool:
+        keystore, password, _ = (self._of(settings, name) for name in _VARIABLES)
+        return bool(keystore) and not password
+
     def _of(self, settings: Settings, name: str) -> Any:
         return getattr(settings, self.prefix + name)
 
@@ -90,6 +94,7 @@ class KeyVariables:
 _VARIABLES: Final = ("keystore_file", "keystore_password_file", "private_key")
 KEEPER: Final = KeyVariables()
 DEPLOYER: Final = KeyVariables("deployer_")
+OWNER: Final = KeyVariables("owner_")
 
 
 def played_address(settings: Settings) -> Address:
@@ -99,17 +104,26 @@ def played_address(settings: Settings) -> Address:
 
 def open_deployer(settings: Settings) -> Signer:
     """The key that deploys. Raises ConfigurationError when there is none, or it is not DEPLOYER_ADDRESS."""
-    if settings.deployer_keystore_file and not settings.deployer_keystore_password_file:
-        raise ConfigurationError(["DEPLOYER_KEYSTORE_FILE needs DEPLOYER_KEYSTORE_PASSWORD_FILE"])
-    with configuration_errors():
-        signer = DEPLOYER.open(settings)
-    if signer is None:
-        raise ConfigurationError(
-            ["sending needs a key: set DEPLOYER_KEYSTORE_FILE and DEPLOYER_KEYSTORE_PASSWORD_FILE"]
-        )
+    signer = _open(DEPLOYER, settings)
     if settings.deployer_address not in (None, signer.address):
         wanted = settings.deployer_address
         raise ConfigurationError([f"DEPLOYER_ADDRESS is {wanted}, but the key is that of {signer.address}"])
+    return signer
+
+
+def open_owner(settings: Settings) -> Signer:
+    """The key that accepts a handover. Raises ConfigurationError when there is none."""
+    return _open(OWNER, settings)
+
+
+def _open(which: KeyVariables, settings: Settings) -> Signer:
+    name = which.prefix.upper()
+    if which.lacks_password(settings):
+        raise ConfigurationError([f"{name}KEYSTORE_FILE needs {name}KEYSTORE_PASSWORD_FILE"])
+    with configuration_errors():
+        signer = which.open(settings)
+    if signer is None:
+        raise ConfigurationError([f"sending needs a key: set {name}KEYSTORE_FILE and {name}KEYSTORE_PASSWORD_FILE"])
     return signer
 
 
