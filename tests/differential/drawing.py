@@ -4,7 +4,8 @@ import random
 from dataclasses import replace
 from fractions import Fraction
 
-from tests.differential.reference import BPS, Asset, Fund, Limits, Swap, Venue
+from tests.differential.reference import Fund
+from tests.differential.terms import BPS, Asset, Limits, Swap, Venue
 
 TOKEN_DECIMALS = (0, 6, 8, 18, 24)
 MOST_DECIMALS = 36

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import astuple, replace
 
 from tests.differential.drawing import Draw, usd
-from tests.differential.reference import ONE, Asset, Fund, Refused
+from tests.differential.reference import Fund
 from tests.differential.stage import (
     DONE,
     Reply,
@@ -19,6 +19,7 @@ from tests.differential.stage import (
     selector,
     words,
 )
+from tests.differential.terms import ONE, Asset, Refused
 from tests.differential.theatre import DEAD_SHARES, Theatre, asset_words
 
 Use = Callable[[Fund], object]

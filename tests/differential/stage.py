@@ -8,7 +8,7 @@ from functools import cache
 from eth_utils.crypto import keccak
 
 from scripts.localchain.anvil import ROOT
-from tests.differential.reference import WORD, Refused
+from tests.differential.terms import WORD, Refused
 
 
 def words(*numbers: int) -> bytes:

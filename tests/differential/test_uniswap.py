@@ -18,7 +18,8 @@ from scripts.benchmarks.metering import call, signature
 from scripts.localchain import accounts, tokens
 from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.config import DAY, default_config
-from tests.differential.reference import BPS, Asset, Bucket, Fund, Limits, Swap, Venue
+from tests.differential.reference import Fund
+from tests.differential.terms import BPS, Asset, Bucket, Limits, Swap, Venue
 
 pytestmark = pytest.mark.differential
 
@@ -113,7 +114,8 @@ def _hub(chain: LocalChain) -> int:
 def _swaps(chance: random.Random, fund: Fund, hub: int) -> list[Swap]:
     """Most of what each asset has too much or too little, against the hub, through any venue that fits."""
     nav = sum(asset.value(asset.balance) for asset in fund.assets)
-    sales, purchases = [], []
+    sales: list[Swap] = []
+    purchases: list[Swap] = []
     for number, asset in enumerate(fund.assets):
         excess = asset.value(asset.balance) - nav * asset.target_bps // BPS
         if number == hub or abs(excess) * BPS < nav:  # less than a basis point of the fund

@@ -12,8 +12,9 @@ from scripts.localchain.accounts import LIQUIDITY_PROVIDER
 from scripts.localchain.anvil import SETUP_GAS_LIMIT, running_anvil
 from scripts.localchain.contracts import Deployable
 from scripts.localchain.node import Node, Tx
-from tests.differential.reference import Asset, Fund, Limits, Venue
+from tests.differential.reference import Fund
 from tests.differential.stage import Script, as_argument, from_result, packed, row, selector, unpacked, words
+from tests.differential.terms import Asset, Limits, Venue
 
 GENESIS = 1_700_000_000
 SIZES = (1, 2, 3, 4, 5, 8, 16, 64)

@@ -6,7 +6,7 @@ from scripts.benchmarks.gas import measure
 from scripts.benchmarks.gas_snapshot import Snapshot
 from scripts.benchmarks.metering import functions
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("gas")]
 
 UNMEASURED = {"uniswapV3SwapCallback"}
 """Part of a rebalance through a V3 pool; nobody else may call it."""
