@@ -1,6 +1,8 @@
 """Why a call reverts: the treasury's errors by name, measured value and limit; other errors as they are told."""
 
 import re
+from collections.abc import Callable
+from fractions import Fraction
 from functools import cache
 from typing import Any, Final
 
@@ -11,7 +13,8 @@ from eth_utils.address import is_address
 from keeper.adapters.ethereum import wire
 from keeper.adapters.ethereum.abi import Entry, artifact, input_names, input_types, selector
 from keeper.adapters.ethereum.provider import RpcError
-from keeper.core.units import UsdE18, usd
+from keeper.core.units import E18, UsdE18, in_bps, usd
+from keeper.core.words import plain
 from keeper.ports import SimulatedRevert
 
 _ERROR: Final[Entry] = {"type": "error", "name": "Error", "inputs": [{"name": "", "type": "string"}]}
@@ -26,12 +29,41 @@ _PANICS: Final = {
     0x41: "out of memory",
     0x51: "call of an unset function",
 }
-_IN_USD: Final = {
-    "Slippage": {"valueOut", "minimum"},
-    "TradeTooBig": {"valueIn", "maximum"},
-    "NoDrift": {"te", "minimum"},
+
+
+def _usd(value: int) -> str:
+    return f"{usd(UsdE18(value)):.6f} USD"
+
+
+def _of_nav(value: int) -> str:
+    return f"{plain(in_bps(Fraction(value, E18)))} bps of NAV"
+
+
+def _of_weight(value: int) -> str:
+    return f"{plain(in_bps(Fraction(value, E18)))} bps of the whole weight"
+
+
+def _bps(value: int) -> str:
+    return f"{value} bps"
+
+
+def _seconds(value: int) -> str:
+    return f"{value} s"
+
+
+_UNITS: Final[dict[str, dict[str, Callable[[int], str]]]] = {
+    "Slippage": {"valueOut": _usd, "minimum": _usd},
+    "TradeTooBig": {"valueIn": _usd, "maximum": _usd},
+    "NoDrift": {"te": _usd, "minimum": _usd},
+    "NoProgress": {"teBefore": _usd, "teAfter": _usd, "loss": _usd, "maximum": _usd},
+    "LossBudget": {"wanted": _of_nav, "left": _of_nav},
+    "TurnoverBudget": {"wanted": _of_nav, "left": _of_nav},
+    "ShiftBudget": {"wanted": _of_weight, "left": _of_weight},
+    "WeightTooBig": {"bps": _bps, "maximum": _bps},
+    "BadTargets": {"sumBps": _bps},
+    "BadWindow": {"given": _seconds, "minimum": _seconds, "maximum": _seconds},
 }
-"""Arguments that are USD with 18 decimals, which the ABI does not say (`ITreasury`)."""
+"""What the arguments are counted in, which the ABI does not say (`ITreasury`); all others are told as they are."""
 
 _REVERT_CODES: Final = frozenset({3, -32015})
 """EIP-1474's successor in geth, anvil, reth, erigon; and OpenEthereum's, which Nethermind kept."""
@@ -84,8 +116,8 @@ def _known_errors() -> dict[bytes, Entry]:
 
 
 def _value(error: str, argument: str, value: Any) -> str:
-    if argument in _IN_USD.get(error, ()):
-        return f"{usd(UsdE18(value)):.6f} USD"
+    if in_unit := _UNITS.get(error, {}).get(argument):
+        return in_unit(value)
     if isinstance(value, bytes):
         return wire.hexed(value)
     if isinstance(value, str) and is_address(value):

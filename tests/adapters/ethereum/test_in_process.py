@@ -22,9 +22,11 @@ from keeper.adapters.ethereum.abi import Artifact, artifact
 from keeper.adapters.ethereum.codec import AbiCodec
 from keeper.adapters.ethereum.lens_answer import read_observation
 from keeper.adapters.ethereum.receipts import read_receipt
+from keeper.core.amm import v2
 from keeper.core.ledger import Call, Receipt
-from keeper.core.model import Budgets, Limits, PlannedSwap, V2State
-from keeper.core.units import Address, BaseUnits, Hash32, Timestamp, UsdE18
+from keeper.core.model import Budgets, Limits, PlannedSwap, Treasury, V2State
+from keeper.core.spending import foresee
+from keeper.core.units import Address, BaseUnits, Hash32, Px, Timestamp, UsdE18
 from scripts.localchain.anvil import ROOT
 
 pytestmark = [pytest.mark.adapter, pytest.mark.xdist_group("in_process")]
@@ -83,6 +85,17 @@ class World:
         )
         assert receipt is not None
         return receipt
+
+    def seen(self) -> tuple[Treasury, int]:
+        """By the Lens, and when: seconds of chain time."""
+        lens = deploy(self.w3, artifact("Lens"))
+        at = Address(self.treasury.address)
+        data = lens.encode_abi("observe", args=[[(at, self.keeper)], ZERO])
+        raw = bytes(self.w3.eth.call({"to": lens.address, "data": data, "gas": 29_000_000}))
+        answer = read_observation(raw, [at], {})
+        (treasury,) = answer.treasuries
+        assert treasury is not None
+        return treasury, answer.timestamp
 
     def refusal(self, call: Call, sender: str | None = None) -> str:
         """Why the treasury would not run `call`, in the adapter's words."""
@@ -204,6 +217,54 @@ def test_refusals_are_told_with_measure_and_limit(world: World) -> None:
     assert re.fullmatch(r"Slippage: venue 0, valueOut 299\.\d{6} USD, minimum 299\.700000 USD", costly)
     world.treasury.functions.setLimits(rules(min_drift=1_500)).transact()
     assert world.refusal(world.call(world.sell_weth())) == "NoDrift: te 6000.000000 USD, minimum 9000.000000 USD"
+
+
+def test_what_the_core_foresees_is_what_the_treasury_measures(world: World) -> None:
+    """To the unit: the outcome, what it takes out of the budgets, and how they fill again."""
+    before, _ = world.seen()
+    sale = world.sell_weth(share=20)
+    reserves = world.pair.functions.getReserves().call()
+    weth_first = sale.zero_for_one
+    out = v2.amount_out(sale.amount_in, reserves[1 - weth_first], reserves[weth_first], 3_000)
+    effect = foresee(before, [Px(3_000 * 10**18), Px(10**30)], [(0, 1, sale.amount_in, out)])
+
+    receipt = world.send(world.call(sale))
+    event = receipt.event
+    assert event is not None
+    assert (event.nav_before, event.nav_after) == (effect.nav_before, effect.nav_after)
+    assert (event.turnover, event.loss) == (effect.turnover, effect.loss)
+    assert (event.te_before, event.te_after) == (effect.te_before, effect.te_after)
+    after, now = world.seen()
+    caps = (200 * 10**14, 10_000 * 10**14)
+    assert (before.budgets.loss, before.budgets.turnover) == caps
+    mined = world.w3.eth.get_block(receipt.block_number)["timestamp"]
+    elapsed = now - mined
+    for left, share, cap in zip(
+        (after.budgets.loss, after.budgets.turnover), (effect.loss_share, effect.turnover_share), caps, strict=True
+    ):
+        assert left == cap - max(0, share - elapsed * cap // 86_400)
+
+
+def test_the_treasurys_own_rules_of_a_batch(world: World) -> None:
+    """Told with what was wanted, what was left, and in which unit."""
+    sale = world.sell_weth(share=20)
+    world.send(world.call(sale))
+    again = world.call(world.sell_weth(share=20), identity=2)
+    world.treasury.functions.setLimits(rules(loss=1)).transact()
+    assert re.fullmatch(r"LossBudget: wanted 1\.1\d+ bps of NAV, left 0(\.\d+)? bps of NAV", world.refusal(again)), (
+        "1 bp, less what was used of it"
+    )
+    world.treasury.functions.setLimits(rules(turnover=400)).transact()
+    assert re.fullmatch(
+        r"TurnoverBudget: wanted 2\d\d(\.\d+)? bps of NAV, left \d+(\.\d+)? bps of NAV", world.refusal(again)
+    )
+    world.treasury.functions.setLimits(rules(cost=30)).transact()
+    assert re.fullmatch(
+        r"NoProgress: teBefore \d+\.\d{6} USD, teAfter \d+\.\d{6} USD, loss \d\.\d{6} USD, maximum \d\.\d{6} USD",
+        world.refusal(again),
+    )
+    world.treasury.functions.setLimits(rules(cost=60)).transact()
+    assert world.send(again).succeeded
 
 
 def test_a_pause_stops_and_says_so(world: World) -> None:

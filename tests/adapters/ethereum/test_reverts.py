@@ -42,6 +42,49 @@ def test_arguments_that_are_no_dollars_stay_integers() -> None:
     assert stale.detail == f"StalePrice: token {to_checksum_address('0x' + 'ab' * 20)}, updatedAt 5, oldest 9"
 
 
+BPS_OF_NAV = 10**14
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "detail"),
+    [
+        (
+            "LossBudget",
+            (612_345_678_901_234, 125 * BPS_OF_NAV // 100),
+            "wanted 6.1235 bps of NAV, left 1.25 bps of NAV",
+        ),
+        ("TurnoverBudget", (3_000 * BPS_OF_NAV, 0), "wanted 3000 bps of NAV, left 0 bps of NAV"),
+        (
+            "ShiftBudget",
+            (5_000 * BPS_OF_NAV, 2_500 * BPS_OF_NAV),
+            "wanted 5000 bps of the whole weight, left 2500 bps of the whole weight",
+        ),
+        (
+            "NoProgress",
+            (200 * 10**18, 190 * 10**18, 3 * 10**17, 15 * 10**16),
+            "teBefore 200.000000 USD, teAfter 190.000000 USD, loss 0.300000 USD, maximum 0.150000 USD",
+        ),
+        ("WeightTooBig", (2, 6_000, 5_000), "asset 2, bps 6000 bps, maximum 5000 bps"),
+        ("BadTargets", (9_999,), "sumBps 9999 bps"),
+        ("BadWindow", (60, 3_600, 2_592_000), "given 60 s, minimum 3600 s, maximum 2592000 s"),
+        ("SequencerDown", (1, 1_700_000_000), "answer 1, since 1700000000"),
+        ("IsRetired", ("0x" + "ab" * 20,), f"token {to_checksum_address('0x' + 'ab' * 20)}"),
+    ],
+)
+def test_the_arguments_of_the_treasurys_rules_are_told_in_their_units(
+    name: str, values: tuple[object, ...], detail: str
+) -> None:
+    revert = reverts.explain(raw_error(name, *values))
+    assert (revert.guard, revert.detail) == (name, f"{name}: {detail}")
+
+
+def test_every_argument_with_a_unit_is_one_that_the_contract_has() -> None:
+    """A renamed argument would silently lose its unit."""
+    for name, units in reverts._UNITS.items():
+        declared = {argument["name"] for argument in artifact("Treasury").entry("error", name)["inputs"]}  # type: ignore[attr-defined]
+        assert set(units) <= declared, name
+
+
 @pytest.mark.parametrize("entry", artifact("Treasury").entries("error"), ids=lambda entry: str(entry["name"]))
 def test_every_error_of_the_treasury_is_known_by_name(entry: dict[str, object]) -> None:
     values = [VALUES[kind] for kind in input_types(entry)]

@@ -1,4 +1,4 @@
-"""A fund of cash under the treasury's own default limits: it takes days to its targets, and no transaction is wasted."""
+"""A fund of cash under the treasury's default limits: it takes days to its targets, and wastes no transaction."""
 
 import asyncio
 from collections.abc import Callable

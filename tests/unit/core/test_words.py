@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 
 from keeper.core import words
+from keeper.core.spending import Budget
 from keeper.core.units import Timestamp, UsdE18
 
 pytestmark = pytest.mark.unit
@@ -60,3 +61,22 @@ def test_utc_is_rfc_3339() -> None:
 )
 def test_any_second_that_a_feed_can_claim(timestamp: int, text: str) -> None:
     assert words.utc(timestamp) == text
+
+
+@pytest.mark.parametrize(
+    ("left", "cap", "text"),
+    [
+        (125 * 10**12, 5 * 10**14, "1.25 bps of NAV left of 5 bps"),
+        (0, 0, "0 bps of NAV left of 0 bps"),
+        (123 * 10**15, 25 * 10**16, "12.3 % of NAV left of 25 %"),
+        (2 * 10**18, 2 * 10**18, "200 % of NAV left of 200 %"),
+    ],
+)
+def test_what_is_left_of_a_budget(left: int, cap: int, text: str) -> None:
+    assert words.left_of(Budget(left, cap, 86_400)) == text
+
+
+def test_when_a_budget_is_full_again() -> None:
+    assert words.full_again(Budget(1, 4, 86_400), 1_700_000_000) == ", full again at 2023-11-15T16:13:20Z"
+    assert words.full_again(Budget(4, 4, 86_400), 1_700_000_000) == ""
+    assert words.full_again(Budget(0, 0, 86_400), 1_700_000_000) == "", "it holds nothing: it is as full as it gets"
