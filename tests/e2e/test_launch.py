@@ -1,0 +1,271 @@
+"""A fund launched on a real chain: seeded, its shares with those who stand on the list, never twice."""
+
+import json
+import shutil
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.address import to_checksum_address
+from hexbytes import HexBytes
+
+from scripts.localchain import accounts
+from scripts.localchain.chain import LocalChain
+from scripts.localchain.node import Tx
+from scripts.localchain.tokens import set_answer
+from tests.e2e.nursery import Nursery
+from tests.e2e.setups import DEAD, Operator, holders, kill_when, run_and_kill
+
+pytestmark = pytest.mark.e2e
+
+SHARE = 10**18
+ALICE, BOB, CAROL = holders(3)
+THREE = {ALICE: "100", BOB: "250.5", CAROL: "0.000000000000000001"}
+DUE = {ALICE: 100 * SHARE, BOB: 250_500_000_000_000_000_000, CAROL: 1}
+
+
+@pytest.fixture
+def operator(chain: LocalChain, tmp_path: Path, nursery: Nursery) -> Operator:
+    """With a treasury that is as configured, a full purse and a list of three."""
+    it = Operator.of(chain, tmp_path / "operator", nursery)
+    it.fill_purse()
+    it.deploy()
+    it.invite(THREE)
+    return it
+
+
+def treasury_of(operator: Operator) -> str:
+    return str(operator.record()["treasury"])
+
+
+def view(operator: Operator, signature: str, *arguments: object) -> int:
+    found: int = operator.chain.node.rpc.view(treasury_of(operator), signature, *arguments)
+    return found
+
+
+def test_three_investors(operator: Operator) -> None:
+    done = operator.launch("--json")
+    assert done.code == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    treasury = treasury_of(operator)
+    assert told["complete"] is True
+    assert told["treasury"] == treasury
+    assert told["nav_usd_e18"] == str(800_000 * SHARE)
+    assert told["share_price_usd_e18"] == str(800_000 * SHARE * SHARE // (sum(DUE.values()) + 10**6))
+    assert told["tracking_error_bps"] == "250.0000"  # 37.5, 37.5 and 25 % against 40, 35 and 25
+    assert operator.received(treasury) == DUE
+    assert view(operator, "totalSupply()(uint256)") == sum(DUE.values()) + 10**6
+    assert view(operator, "balanceOf(address)(uint256)", DEAD) == 10**6
+    assert view(operator, "balanceOf(address)(uint256)", operator.deployer.address) == 0
+    batch = told["batches"][0]["contract"]
+    assert view(operator, "allowance(address,address)(uint256)", operator.deployer.address, batch) == 0
+    for symbol in ("WETH", "WBTC", "USDC"):
+        token = operator.token(symbol).address
+        rpc = operator.chain.node.rpc
+        assert rpc.view(token, "allowance(address,address)(uint256)", operator.deployer.address, treasury) == 0
+        assert rpc.view(token, "balanceOf(address)(uint256)", operator.deployer.address) == 0
+    assert operator.record()["launch"]["complete"] is True
+    assert f"next: keeper handover --config {operator.folder / 'fund.toml'}" in done.stdout
+
+
+def test_again_sends_nothing(operator: Operator) -> None:
+    assert operator.launch().code == 0
+    before = operator.chain.node.rpc.call("eth_getTransactionCount", operator.deployer.address, "pending")
+    done = operator.launch("--json")
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["transactions"] == []
+    assert operator.chain.node.rpc.call("eth_getTransactionCount", operator.deployer.address, "pending") == before
+    assert operator.received(treasury_of(operator)) == DUE
+
+
+def test_a_dry_run_shows_it_all_and_needs_no_key(operator: Operator) -> None:
+    address = operator.deployer.address
+    done = operator.launch("--dry-run", "--json", DEPLOYER_PRIVATE_KEY="", DEPLOYER_ADDRESS=address)
+    assert done.code == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["dry_run"], told["seeded"], told["complete"]) == (True, False, False)
+    assert told["nav_usd_e18"] == str(800_000 * SHARE)
+    assert "nothing was sent" in done.stdout
+    assert view(operator, "totalSupply()(uint256)") == 0
+    assert operator.launch("--dry-run", DEPLOYER_PRIVATE_KEY="").code == 0  # the record says whose it is
+
+
+def test_four_hundred_and_fifty_investors(operator: Operator) -> None:
+    people = holders(450, "many")
+    operator.invite({person: f"{number + 1}.25" for number, person in enumerate(people)})
+    done = operator.launch("--json")
+    assert done.code == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert [batch["investors"] for batch in told["batches"]] == [200, 200, 50]
+    due = {person: (number + 1) * SHARE + SHARE // 4 for number, person in enumerate(people)}
+    assert operator.received(treasury_of(operator)) == due
+    assert max(sent["gas_used"] for sent in told["transactions"]) < 7_000_000
+
+
+@pytest.mark.parametrize(
+    "boundaries", [range(1, 100, 5), pytest.param(range(100), marks=pytest.mark.deep)], ids=["some", "every"]
+)
+def test_killed_anywhere_it_goes_on_and_nobody_is_paid_twice(
+    operator: Operator, tmp_path: Path, boundaries: range
+) -> None:
+    """Of a launch in two batches: before and after the record is written, before and after bytes leave."""
+    people = holders(203, "many")
+    operator.invite({person: str(number + 1) for number, person in enumerate(people)})
+    due = {person: (number + 1) * SHARE for number, person in enumerate(people)}
+    node, treasury = operator.chain.node, treasury_of(operator)
+    kept = tmp_path / "kept"
+    shutil.copytree(operator.folder / "deployments", kept)
+    ends = []
+    for at in boundaries:
+        snapshot = node.snapshot()
+        code = run_and_kill(operator.keeper, operator.launching(), at)
+        if code is None:
+            done = operator.launch()
+            assert done.code == 0, (at, done.stderr)
+        assert operator.received(treasury) == due, at
+        assert view(operator, "balanceOf(address)(uint256)", operator.deployer.address) == 0
+        ends.append(code)
+        node.revert(snapshot)
+        node.automine()
+        shutil.rmtree(operator.folder / "deployments")
+        shutil.copytree(kept, operator.folder / "deployments")
+        if code is not None:
+            break
+    assert ends[-1] == 0
+    assert len(ends) > 20 // boundaries.step, "a launch has more boundaries than that"
+
+
+@pytest.mark.parametrize("at", [0, 2, 6, 9, 12, 15, 18, 21])
+def test_killed_and_its_record_lost(operator: Operator, at: int) -> None:
+    operator.invite(THREE)
+    run_and_kill(operator.keeper, operator.launching(), at)
+    operator.lose_record()
+    done = operator.launch("--json")
+    assert done.code == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])["treasury"]
+    assert operator.received(found) == DUE
+
+
+def test_a_list_that_was_changed_after_a_payment_is_refused(operator: Operator) -> None:
+    people = holders(203, "many")
+    operator.invite(dict.fromkeys(people, "10"))
+    node = operator.chain.node
+    kill_when(operator, lambda: len(operator.received(treasury_of(operator))) == 200)
+    paid = operator.received(treasury_of(operator))
+    unpaid = [person for person in people if person not in paid]
+    changed = {person: "10" for person in people if person != unpaid[0]} | {ALICE: "10"}
+    operator.invite(changed)
+    before = node.rpc.call("eth_getTransactionCount", operator.deployer.address, "pending")
+    done = operator.launch()
+    assert done.code == 3
+    assert "the deployer paid what no batch of this list did" in done.stderr
+    assert "the record is of another list: 203 investors" in done.stderr
+    operator.lose_record()
+    done = operator.launch()
+    assert done.code == 3
+    assert "the deployer paid what no batch of this list did" in done.stderr
+    assert node.rpc.call("eth_getTransactionCount", operator.deployer.address, "pending") == before
+    operator.invite(dict.fromkeys(reversed(people), "10.0"))  # the same list, written another way
+    assert operator.launch().code == 0
+    assert operator.received(treasury_of(operator)) == dict.fromkeys(people, 10 * SHARE)
+
+
+def test_a_list_may_change_while_nobody_can_have_been_paid(operator: Operator) -> None:
+    kill_when(operator, lambda: view(operator, "totalSupply()(uint256)") > 0)
+    assert operator.received(treasury_of(operator)) == {}
+    operator.invite({ALICE: "100", BOB: "250.5", holders(1, "other")[0]: "0.000000000000000001"})
+    done = operator.launch()
+    assert done.code == 0, done.stderr
+    assert operator.received(treasury_of(operator)) == {
+        ALICE: DUE[ALICE],
+        BOB: DUE[BOB],
+        holders(1, "other")[0]: 1,
+    }
+
+
+def test_a_stranger_who_pays_a_batch_first_changes_nothing(operator: Operator) -> None:
+    """Allowed, signed and in the record, but not sent: anybody could do it, and pays the same people."""
+    kill_when(operator, lambda: bool(unsent_batches(operator)))
+    (raw,) = unsent_batches(operator)
+    batch = json.loads(operator.launch("--dry-run", "--json").stdout.splitlines()[-1])["batches"][0]["contract"]
+    assert view(operator, "allowance(address,address)(uint256)", operator.deployer.address, batch) == sum(DUE.values())
+    signed = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+    to, data = to_checksum_address(bytes(signed["to"])), HexBytes(signed["data"]).to_0x_hex()
+    operator.chain.node.execute([Tx("a stranger pays", accounts.ARBITRAGEUR, to, data)])
+    operator.chain.node.automine()
+    assert operator.received(treasury_of(operator)) == DUE
+    done = operator.launch()
+    assert done.code == 0, done.stderr
+    assert operator.received(treasury_of(operator)) == DUE
+
+
+def unsent_batches(operator: Operator) -> list[str]:
+    """Raw bytes of creations that the record holds as signed."""
+    entries = operator.record()["transactions"]
+    return [entry["raw"] for entry in entries if entry["step"] == "batch 1" and entry["status"] == "signed"]
+
+
+def test_transfers_of_nothing_in_the_deployers_name_stop_nobody(operator: Operator) -> None:
+    kill_when(operator, lambda: view(operator, "totalSupply()(uint256)") > 0)
+    poison = Tx.call(
+        "poison", accounts.ARBITRAGEUR, treasury_of(operator), "transferFrom(address,address,uint256)",
+        operator.deployer.address, ALICE, 0,
+    )  # fmt: skip
+    operator.chain.node.execute([poison])
+    operator.chain.node.automine()
+    done = operator.launch()
+    assert done.code == 0, done.stderr
+    assert operator.received(treasury_of(operator)) == DUE
+
+
+def test_what_is_missing_is_told_at_once_and_nothing_is_sent(
+    chain: LocalChain, tmp_path: Path, nursery: Nursery
+) -> None:
+    operator = Operator.of(chain, tmp_path / "operator", nursery)
+    operator.invite(THREE)
+    done = operator.launch()
+    assert done.code == 3
+    assert "`keeper deploy` first" in done.stderr
+    operator.deploy()
+    before = chain.node.rpc.call("eth_getTransactionCount", operator.deployer.address, "pending")
+    done = operator.launch()
+    assert done.code == 3
+    for symbol, amount in (("WETH", 100), ("WBTC", 5), ("USDC", 200_000)):
+        assert f"seed: the deployer holds 0 {symbol}, the seed takes {amount} {symbol}" in done.stderr
+    assert chain.node.rpc.call("eth_getTransactionCount", operator.deployer.address, "pending") == before
+    done = operator.launch("--dry-run")
+    assert done.code == 3
+    assert len(done.errors) == 3
+
+
+def test_a_wrong_list_is_refused_with_every_mistake(operator: Operator) -> None:
+    path = operator.invite({ALICE: "0", "0x12": "1"})
+    done = operator.launch(investors=path)
+    assert done.code == 2
+    assert len(done.errors) == 2
+    operator.invite({treasury_of(operator): "1", operator.deployer.address: "1"})
+    done = operator.launch()
+    assert done.code == 2
+    assert done.errors == [
+        f"line 2: {treasury_of(operator)} is the treasury itself",
+        f"line 3: {operator.deployer.address} is the deployer, who keeps no shares",
+    ]
+
+
+def test_a_seed_that_was_changed_is_refused(operator: Operator) -> None:
+    assert operator.launch().code == 0
+    operator.configure(seed={"WETH": "101", "WBTC": "5", "USDC": "200000"})
+    done = operator.launch()
+    assert done.code == 3
+    assert "the fund was seeded with other amounts: 100 WETH, not 101 WETH" in done.stderr
+
+
+def test_a_dead_feed_stops_the_seed(operator: Operator) -> None:
+    token = operator.token("WBTC")
+    operator.chain.node.execute([set_answer(token, Decimal(2_000_000))])
+    operator.chain.node.automine()
+    done = operator.launch()
+    assert done.code == 3
+    assert "value of WBTC" in done.stderr
+    assert view(operator, "totalSupply()(uint256)") == 0
