@@ -16,12 +16,16 @@ import typer
 
 
 class Exit(IntEnum):
-    """FINE; UNEXPECTED is a fault of the program; USAGE of the configuration; CHECK of the world outside."""
+    """FINE; UNEXPECTED is a fault of the program; USAGE of the configuration; CHECK of the world outside.
+
+    PENDING: nothing is wrong, somebody else has yet to act.
+    """
 
     FINE = 0
     UNEXPECTED = 1
     USAGE = 2
     CHECK = 3
+    PENDING = 4
 
 
 def perform(work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:

@@ -5,13 +5,27 @@ from typing import Annotated
 import typer
 
 from keeper import __version__
-from keeper.entrypoints.cli import config, db, deploy, doctor, funds, launch, pause, plan, run, status, trades, treasury
+from keeper.entrypoints.cli import (
+    config,
+    db,
+    deploy,
+    doctor,
+    funds,
+    handover,
+    launch,
+    pause,
+    plan,
+    run,
+    status,
+    trades,
+    treasury,
+)
 from keeper.entrypoints.cli.console import open_closed_streams
 
 app = typer.Typer(
     name="keeper",
     help="Keeps the tokens of on-chain index funds at their target weights.",
-    epilog="Exit codes: 0 fine, 1 unexpected, 2 configuration or usage, 3 a check failed.",
+    epilog="Exit codes: 0 fine, 1 unexpected, 2 configuration or usage, 3 a check failed, 4 not complete yet.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,6 +38,7 @@ app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("deploy")(deploy.deploy)
 app.command("launch")(launch.launch)
+app.command("handover")(handover.handover)
 app.command("doctor")(doctor.doctor)
 app.add_typer(funds.app, name="funds")
 app.add_typer(config.app, name="config")
