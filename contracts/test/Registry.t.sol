@@ -74,6 +74,42 @@ contract RegistryTest is World {
         treasury.setAsset(4, asset);
     }
 
+    function test_changes_of_assets_are_told() public {
+        ITreasury.Asset memory asset = _fresh(18, 8);
+        vm.expectEmit(address(treasury));
+        emit ITreasury.AssetSet(4, asset);
+        treasury.addAsset(asset);
+        asset = treasury.snapshot().assets[WETH];
+        asset.maxAge = 60;
+        vm.expectEmit(address(treasury));
+        emit ITreasury.AssetSet(WETH, asset);
+        treasury.setAsset(WETH, asset);
+        asset.buyable = false;
+        vm.expectEmit(address(treasury));
+        emit ITreasury.AssetSet(WETH, asset);
+        vm.prank(GUARDIAN);
+        treasury.stopBuying(WETH);
+        holds(keccak256(abi.encode(treasury.snapshot().assets[WETH])) == keccak256(abi.encode(asset)), "as told");
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLength.selector, 5, 5));
+        treasury.stopBuying(5);
+    }
+
+    /// @dev Every field at its largest and at its smallest comes back as it was written, next to its neighbours.
+    function testFuzz_assets_are_kept_as_given(ITreasury.Asset memory asset, uint8 index) public {
+        index = uint8(within(index, 0, 3));
+        ITreasury.Snapshot memory before = treasury.snapshot();
+        (asset.token, asset.targetBps, asset.retired) = (token[index], before.assets[index].targetBps, false);
+        asset.tokenDecimals = before.assets[index].tokenDecimals;
+        asset.feedDecimals = uint8(within(asset.feedDecimals, 0, 36 - asset.tokenDecimals));
+        asset.feed = address(new DevFeed("any", asset.feedDecimals));
+        (asset.maxAge, asset.minPrice) =
+        (asset.maxAge == 0 ? 1 : asset.maxAge, asset.minPrice == 0 ? 1 : asset.minPrice);
+        if (asset.maxPrice < asset.minPrice) asset.maxPrice = asset.minPrice;
+        treasury.setAsset(index, asset);
+        before.assets[index] = asset;
+        holds(keccak256(abi.encode(treasury.snapshot())) == keccak256(abi.encode(before)), "this one and no other");
+    }
+
     function test_at_most_sixty_four_assets() public {
         for (uint256 i = 4; i < 64; ++i) {
             treasury.addAsset(_fresh(18, 8));
@@ -103,6 +139,37 @@ contract RegistryTest is World {
             bad.target = listed[i ^ 1].target;
             _badVenue(bad);
         }
+    }
+
+    function test_changes_of_venues_are_told() public {
+        ITreasury.Venue memory venue = treasury.snapshot().venues[V3_POOL];
+        vm.expectEmit(address(treasury));
+        emit ITreasury.VenueSet(9, venue);
+        same(treasury.addVenue(venue), 9, "index");
+        venue.enabled = false;
+        vm.expectEmit(address(treasury));
+        emit ITreasury.VenueSet(9, venue);
+        vm.prank(GUARDIAN);
+        treasury.disableVenue(9);
+        holds(keccak256(abi.encode(treasury.snapshot().venues[9])) == keccak256(abi.encode(venue)), "as told");
+    }
+
+    function test_venue_of_an_unknown_asset() public {
+        ITreasury.Venue memory venue = treasury.snapshot().venues[V2_PAIR];
+        (uint8 i0, uint8 i1) = (venue.i0, venue.i1);
+        venue.i0 = 4;
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLength.selector, 4, 4));
+        treasury.addVenue(venue);
+        (venue.i0, venue.i1) = (i0, 255);
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLength.selector, 255, 4));
+        treasury.addVenue(venue);
+        venue.i1 = i1;
+        treasury.addVenue(venue);
+    }
+
+    function test_factories() public view {
+        same(treasury.v2Factory(), v2Factory, "V2");
+        same(treasury.v3Factory(), v3Factory, "V3");
     }
 
     function test_pool_of_other_tokens() public {

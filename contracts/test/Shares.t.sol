@@ -2,12 +2,12 @@
 pragma solidity 0.8.37;
 
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
-import {DevFeed} from "../src/devnet/DevFeed.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ITreasury} from "../src/interfaces/ITreasury.sol";
-import {WeirdToken} from "./support/WeirdToken.sol";
 import {IFund} from "./support/IFund.sol";
+import {IMintable} from "./support/Uniswap.sol";
 import {World} from "./support/World.sol";
-import {Vm, vm} from "./support/Vm.sol";
+import {vm} from "./support/Vm.sol";
 
 /// @title The seed in kind, and what the shares stand for
 contract SharesTest is World {
@@ -27,6 +27,52 @@ contract SharesTest is World {
         treasury.seed(new uint256[](4), 1e18);
     }
 
+    /// @dev Weights first: from the seed on they sum to 10,000.
+    function test_seed_needs_weights() public {
+        IFund fresh = deployTreasury(v2Factory, v3Factory, address(0));
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadTargets.selector, 0));
+        fresh.seed(new uint256[](0), 1e18);
+        ITreasury.Asset memory asset = treasury.snapshot().assets[WETH];
+        asset.targetBps = 0;
+        fresh.addAsset(asset);
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.BadTargets.selector, 0));
+        fresh.seed(new uint256[](1), 1e18);
+    }
+
+    /// @dev Exactly what was said is taken, whatever lies there already; the shares count what lies there too.
+    function test_seed_takes_what_was_said() public {
+        IFund fresh = _fresh();
+        IMintable(token[WETH]).mint(address(fresh), 3e18);
+        IMintable(token[WETH]).mint(address(this), 7e18);
+        IERC20(token[WETH]).approve(address(fresh), 7e18);
+        uint256[] memory amounts = new uint256[](1);
+        amounts[0] = 7e18;
+        vm.expectEmit(address(fresh));
+        emit ITreasury.Seeded(amounts, 5e18);
+        fresh.seed(amounts, 5e18);
+        same(IERC20(token[WETH]).balanceOf(address(this)), 0, "taken");
+        same(fresh.componentUnits()[0], 2e18, "ten for five shares");
+        same(fresh.balanceOf(address(this)), 5e18 - 1e6, "the owner's");
+    }
+
+    function test_seed_without_an_allowance() public {
+        IFund fresh = _fresh();
+        uint256[] memory amounts = new uint256[](1);
+        amounts[0] = 7e18;
+        vm.expectRevert(
+            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, address(fresh), 0, 7e18)
+        );
+        fresh.seed(amounts, 5e18);
+    }
+
+    /// @dev The least there can be: all shares are burned ones.
+    function test_smallest_seed() public {
+        IFund fresh = _fresh();
+        fresh.seed(new uint256[](1), 1e6);
+        same(fresh.balanceOf(DEAD), 1e6, "burned");
+        same(fresh.balanceOf(address(this)), 0, "none left");
+    }
+
     function test_seed_names_every_asset() public {
         IFund fresh = _fresh();
         vm.expectRevert(abi.encodeWithSelector(ITreasury.BadLength.selector, 3, 1));
@@ -39,34 +85,6 @@ contract SharesTest is World {
             abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, address(this), 1e6 - 1, 1e6)
         );
         fresh.seed(new uint256[](1), 1e6 - 1);
-    }
-
-    function test_seed_of_a_token_that_takes_a_fee() public {
-        IFund fresh = deployTreasury(v2Factory, v3Factory, address(0));
-        WeirdToken weird = new WeirdToken();
-        DevFeed price = new DevFeed("WRD", 8);
-        fresh.addAsset(_asset(address(weird), address(price), 18, 1e8));
-        uint16[] memory all = new uint16[](1);
-        all[0] = 10_000;
-        fresh.setTargets(all);
-        weird.mint(address(this), 100e18);
-        weird.approve(address(fresh), 100e18);
-        weird.takeFee(100);
-        uint256[] memory amounts = new uint256[](1);
-        amounts[0] = 100e18;
-        vm.expectRevert(abi.encodeWithSelector(ITreasury.InexactTransfer.selector, address(weird), 99e18, 100e18));
-        fresh.seed(amounts, 1e18);
-    }
-
-    function test_seed_is_recorded() public {
-        IFund fresh = _fresh();
-        vm.recordLogs();
-        uint256[] memory amounts = new uint256[](1);
-        fresh.seed(amounts, 1e18);
-        Vm.Log[] memory logs = vm.getRecordedLogs();
-        Vm.Log memory log = logs[logs.length - 1];
-        holds(log.topics[0] == ITreasury.Seeded.selector, "last event");
-        holds(keccak256(log.data) == keccak256(abi.encode(amounts, 1e18)), "amounts and shares");
     }
 
     // -------------------------------------------------------------------------------------------- views
