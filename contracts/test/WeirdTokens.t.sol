@@ -60,13 +60,21 @@ contract WeirdTokensTest is World {
         expect(abi.encodeWithSignature("Error(string)", "IIA"), batch(order(ROUTER3, WEIRD, 1_000e18)));
     }
 
+    /// @dev What the venue computed is what each pays to a token without a fee; a basis point of it is missing.
     function test_fee_on_output() public {
-        weird.takeFee(1);
+        _wantWeird();
         for (uint16 venue = PAIR; venue <= ROUTER3; ++venue) {
+            uint256 state = vm.snapshotState();
             ITreasury.Swap[] memory swaps = batch(order(venue, WETH, 1e18));
-            vm.expectPartialRevert(ITreasury.InexactTransfer.selector);
-            vm.prank(KEEPER);
-            treasury.rebalance(swaps, 1, uint64(time), DECISION);
+            rebalance(swaps);
+            uint256 got = weird.balanceOf(address(treasury)) - 100_000e18;
+            vm.revertToState(state);
+            weird.takeFee(1);
+            expect(
+                abi.encodeWithSelector(ITreasury.InexactTransfer.selector, address(weird), got - got / 10_000, got),
+                swaps
+            );
+            vm.revertToState(state);
         }
     }
 
@@ -174,9 +182,7 @@ contract WeirdTokensTest is World {
 
     /// @dev A pool pays out before it asks to be paid: the bought token runs while the door is open, for the pool alone.
     function test_bought_token_cannot_take_the_payment() public {
-        uint16[] memory targets = new uint16[](5);
-        (targets[0], targets[1], targets[2], targets[3], targets[4]) = (2500, 1500, 2500, 1000, 2500);
-        treasury.setTargets(targets);
+        _wantWeird();
         uint256 wethBefore = held(WETH);
         weird.callOnTransfer(address(treasury), _callback(1e18));
         rebalance(batch(order(POOL, WETH, 1e18)));
@@ -187,6 +193,13 @@ contract WeirdTokensTest is World {
     /// @dev While the pool is being paid the door is closed already.
     function test_sold_token_cannot_be_paid_again() public {
         _answers(_callback(1_000e18), abi.encodeWithSelector(ITreasury.BadCallback.selector, address(weird)));
+    }
+
+    /// @dev WEIRD is under-weight, WETH over-weight.
+    function _wantWeird() private {
+        uint16[] memory targets = new uint16[](5);
+        (targets[0], targets[1], targets[2], targets[3], targets[4]) = (2500, 1500, 2500, 1000, 2500);
+        treasury.setTargets(targets);
     }
 
     /// @dev The amount is positive whichever of the two tokens is meant.
