@@ -1,13 +1,18 @@
 """Is everything there that a fund needs? Each check says ok, warn or fail, and what to do."""
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 from keeper.core.guards import figures, gates
+from keeper.core.hub import in_use
 from keeper.core.model import GuardResult, Market, Verdict
-from keeper.core.prices import agree
-from keeper.core.units import scaled
-from keeper.core.words import duration, plain
+from keeper.core.prices import PriceBook, PricesRefused, agree
+from keeper.core.spending import foresee, loss_budget, turnover_budget
+from keeper.core.units import BPS, PIPS, UsdE18, scaled
+from keeper.core.valuation import readable
+from keeper.core.words import dollars, duration, full_again, left_of, percent, plain
 
 EXPIRY_WARNING_SECONDS = 3 * 86_400
 REBALANCE_GAS = 750_000
@@ -33,8 +38,9 @@ class Check:
 
 def examine(market: Market) -> list[Check]:
     """Everything that one look at the chain tells about a fund: the cycle's own gates, then what will fail soon."""
-    checks = [_of_guard(guard) for guard in gates(market, agree(market)) if guard.name != "open_transaction"]
-    checks += [keeper_expiry(market), gas_reach(market), clock(market)]
+    prices = agree(market)
+    checks = [_of_guard(guard) for guard in gates(market, prices) if guard.name != "open_transaction"]
+    checks += [keeper_expiry(market), gas_reach(market), clock(market), budgets(market), limits(market, prices)]
     return [replace(check, fund=market.fund.name) for check in checks]
 
 
@@ -61,6 +67,41 @@ def clock(market: Market) -> Check:
     if age < -15:
         return Check("clock", Health.WARN, f"the newest block is {duration(-age)} ahead of this machine's clock")
     return Check("clock", Health.OK, f"the newest block is {duration(max(0, age))} old")
+
+
+def budgets(market: Market) -> Check:
+    """What the treasury lets the fund spend now. Little left is no fault: it is what a rebalance leaves."""
+    both = {"loss": loss_budget(market.treasury), "turnover": turnover_budget(market.treasury)}
+    now = market.block.timestamp
+    left = [f"{name} {left_of(budget)}{full_again(budget, now)}" for name, budget in both.items()]
+    return Check("budgets", Health.OK, "; ".join(left))
+
+
+def limits(market: Market, prices: PriceBook | PricesRefused) -> Check:
+    """Whether policy, pools and the treasury's limits can work together at all."""
+    treasury, policy, bounds = market.treasury, market.policy, market.treasury.limits
+    faults = []
+    if policy.slippage_tolerance > Decimal(bounds.max_slip) / BPS:
+        asked, allowed = percent(Fraction(policy.slippage_tolerance)), percent(Fraction(bounds.max_slip, BPS))
+        faults.append(f"SLIPPAGE_TOLERANCE {asked} % is beyond the treasury's maxSlip {allowed} %, which then counts")
+    fee = min((Fraction(venue.fee_pips, PIPS) for venue in treasury.venues if in_use(treasury, venue)), default=None)
+    if fee is None:
+        return Check("limits", Health.WARN, "; ".join([*faults, "no venue is in use: nothing can be traded"]))
+    if fee >= Fraction(bounds.max_slip, BPS):
+        faults.append(f"pools take {percent(fee)} %, maxSlip is {percent(Fraction(bounds.max_slip, BPS))} %")
+    if 2 * fee >= Fraction(bounds.max_cost, BPS):
+        pays = percent(Fraction(bounds.max_cost, BPS))
+        faults.append(f"two swaps cost {percent(2 * fee)} % of what they move, maxCost is {pays} %")
+    if isinstance(prices, PriceBook) and readable(market):
+        nav = foresee(treasury, prices.treasury_px, []).nav_before
+        spendable, sellable = (nav * cap // BPS for cap in (bounds.loss_cap, bounds.turnover_cap))
+        if policy.min_trade * fee > spendable:
+            faults.append(f"lossCap is {dollars(UsdE18(spendable))} USD: less than MIN_TRADE_SIZE_USD loses in a pool")
+        if policy.min_trade > sellable:
+            faults.append(f"turnoverCap is {dollars(UsdE18(sellable))} USD: less than MIN_TRADE_SIZE_USD")
+    return Check(
+        "limits", Health.WARN if faults else Health.OK, "; ".join(faults) or "policy, pools and treasury agree"
+    )
 
 
 def _of_guard(guard: GuardResult) -> Check:

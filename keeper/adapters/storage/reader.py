@@ -1,5 +1,6 @@
 """Read models for people and reports: plain rows, newest first; amounts stay integers in base units."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -20,7 +21,8 @@ from keeper.adapters.storage.tables import (
     transaction_attempt,
     transaction_intent,
 )
-from keeper.core.units import Hash32
+from keeper.core.spending import capacity
+from keeper.core.units import Bps, Hash32
 
 _PAGE = 500
 
@@ -135,7 +137,11 @@ class SqlReader:
         return await self._db.read(_rows, wanted.order_by(alert.c.last_seen_at.desc(), alert.c.id.desc()).limit(limit))
 
     async def status(self) -> list[Mapping[str, Any]]:
-        """Per fund: itself, its `job`, last `decision`, `allocations`, open `intent` and open `alerts`."""
+        """Per fund: itself, its `job`, last `decision`, `budgets`, `allocations`, open `intent` and open `alerts`.
+
+        `budgets` is what the treasury would have let the fund spend when that decision was made: by name (loss,
+        turnover) `left` and `cap`, 10^18 is the whole NAV, and `window_seconds`. None when the treasury was not seen.
+        """
         return await self._db.read(_status)
 
     async def record(self, content: Hash32) -> Mapping[str, Any] | None:
@@ -159,9 +165,27 @@ def _of(wanted: Select[Any], column: Any, fund_id: int | None) -> Select[Any]:
     return wanted if fund_id is None else wanted.where(column == fund_id)
 
 
+def _budgets(body: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]] | None:
+    """Out of a decision's record."""
+    treasury = body.get("treasury", {})
+    if "budgets_e18" not in treasury:
+        return None
+    left, limits = treasury["budgets_e18"], treasury["limits"]
+    return {
+        name: {
+            "left": int(left[name]),
+            "cap": capacity(Bps(int(limits[f"{name}_cap_bps"]))),
+            "window_seconds": int(limits["window_seconds"]),
+        }
+        for name in ("loss", "turnover")
+    }
+
+
 def _status(db: Connection) -> list[Mapping[str, Any]]:
     jobs = {row["fund_id"]: row for row in _rows(db, select(scheduler_job))}
     newest = {row["fund_id"]: row for row in _rows(db, _DECISIONS.where(decision.c.seq.in_(_NEWEST)))}
+    bodies = _rows(db, select(journal.c.fund_id, journal.c.body).where(journal.c.seq.in_(_NEWEST)))
+    budgets = {row["fund_id"]: _budgets(json.loads(row["body"])) for row in bodies}
     intents = {row["fund_id"]: row for row in _rows(db, _OPEN_INTENTS)}
     allocations = _rows(db, _ALLOCATIONS)
     alerts = _rows(db, select(alert).where(alert.c.cleared_at.is_(None)).order_by(alert.c.id))
@@ -171,6 +195,7 @@ def _status(db: Connection) -> list[Mapping[str, Any]]:
             **{name: value for name, value in fund.items() if name not in secrets},
             "job": jobs.get(fund["id"]),
             "decision": newest.get(fund["id"]),
+            "budgets": budgets.get(fund["id"]),
             "intent": intents.get(fund["id"]),
             "allocations": [row for row in allocations if row["fund_id"] == fund["id"]],
             "alerts": [row for row in alerts if row["fund_id"] == fund["id"]],

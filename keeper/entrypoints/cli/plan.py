@@ -10,6 +10,7 @@ from keeper.entrypoints.cli.console import Exit, amount, money, percent, perform
 if TYPE_CHECKING:
     from keeper.core.deliberation import Deliberation
     from keeper.core.model import Market
+    from keeper.core.spending import Budget
     from keeper.ports import Account, Simulated, SimulatedRevert
 
     Rehearsal = tuple[Simulated | SimulatedRevert, Account] | None
@@ -44,7 +45,10 @@ async def _plan(name: str | None, as_json: bool) -> Exit:
 
 
 def describe(market: "Market", thought: "Deliberation", rehearsal: "Rehearsal") -> dict[str, Any]:
-    """The plan as JSON: amounts are decimal strings of base units, USD and weights decimal strings."""
+    """The plan as JSON: amounts are decimal strings of base units, USD and weights decimal strings.
+
+    `budgets` are in bps of NAV. `retired` assets have a balance and no weight.
+    """
     from keeper.core import fees
     from keeper.core.ledger import Action
     from keeper.core.prices import PriceBook
@@ -61,6 +65,14 @@ def describe(market: "Market", thought: "Deliberation", rehearsal: "Rehearsal") 
             | ({"detail": g.detail} if g.detail else {})
             for g in thought.guards
         ],
+        "budgets": {
+            name: {
+                "left_bps": str(scaled(budget.left, 14)),
+                "cap_bps": str(scaled(budget.cap, 14)),
+                "seconds_until_full": budget.seconds_until(budget.cap),
+            }
+            for name, budget in _budgets(market).items()
+        },
     }
     book, valuation, plan_ = thought.prices, thought.valuation, thought.plan
     if not isinstance(book, PriceBook) or valuation is None:
@@ -71,6 +83,10 @@ def describe(market: "Market", thought: "Deliberation", rehearsal: "Rehearsal") 
         after = [UsdE18(0) if px is None else value_of(amount, px) for amount, px in pairs]
     nav, nav_after = valuation.nav, sum(after)
     assets = market.treasury.assets
+    if retired := [asset for asset in assets if asset.retired]:
+        answer["retired"] = [
+            {"symbol": a.symbol, "balance": None if a.balance is None else str(a.balance)} for a in retired
+        ]
     answer |= {
         "nav_before_usd": str(usd(nav)),
         "nav_after_usd": str(usd(UsdE18(nav_after))),
@@ -83,6 +99,7 @@ def describe(market: "Market", thought: "Deliberation", rehearsal: "Rehearsal") 
                 "target": str(scaled(asset.target, 4)),
             }
             for asset in assets
+            if not asset.retired
         ],
         "swaps": [
             {
@@ -109,9 +126,16 @@ def describe(market: "Market", thought: "Deliberation", rehearsal: "Rehearsal") 
     return answer
 
 
+def _budgets(market: "Market") -> "dict[str, Budget]":
+    from keeper.core.spending import loss_budget, turnover_budget
+
+    return {"loss": loss_budget(market.treasury), "turnover": turnover_budget(market.treasury)}
+
+
 def _show(market: "Market", thought: "Deliberation", answer: dict[str, Any]) -> None:
     from keeper.core.guards import figures
     from keeper.core.units import scaled
+    from keeper.core.words import full_again, left_of
 
     nav = f", NAV {money(Decimal(answer['nav_before_usd']))} USD" if "nav_before_usd" in answer else ""
     print(f"{market.fund.name}: {answer['action']} at block {market.block.number}{nav}\n{answer['reason']}\n")
@@ -123,6 +147,13 @@ def _show(market: "Market", thought: "Deliberation", answer: dict[str, Any]) -> 
         show_table("Weights", ["asset", "now", "after", "target"], rows, right=["now", "after", "target"])
     rows = [[g.name, g.verdict, figures(g), g.detail] for g in thought.guards]
     show_table("Guards", ["guard", "verdict", "measured (limit)", ""], rows)
+    now = market.block.timestamp
+    left = [f"{name} {left_of(budget)}{full_again(budget, now)}" for name, budget in _budgets(market).items()]
+    print(f"the treasury's budgets: {'; '.join(left)}")
+    for asset in market.treasury.assets:
+        if asset.retired:
+            held = "?" if asset.balance is None else amount(scaled(asset.balance, asset.decimals))
+            print(f"retired, not counted: {held} {asset.symbol}")
     if thought.plan and thought.plan.swaps:
         assets = market.treasury.assets
         swaps = [

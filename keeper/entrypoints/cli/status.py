@@ -46,6 +46,9 @@ def _show(fund: Mapping[str, Any]) -> None:
         for guard in decision["guards"]:
             if guard["verdict"] == "refuse":
                 print(f"  refused by {guard['name']}: {guard.get('detail') or guard['measured']}")
+    if budgets := fund["budgets"]:
+        left = "; ".join(_budget(name, budget, decision["block_timestamp"]) for name, budget in budgets.items())
+        print(f"  budgets then: {left}")
     if job and job["next_due"] is not None:
         print(f"  next cycle at {utc(job['next_due'])} chain time")
     if intent:
@@ -65,6 +68,14 @@ def _show(fund: Mapping[str, Any]) -> None:
     if rows:
         columns = ["asset", "amount", "value USD", "weight", "target"]
         show_table("", columns, rows, right=columns[1:])
+
+
+def _budget(name: str, budget: Mapping[str, int], then: int) -> str:
+    from keeper.core.spending import Budget
+    from keeper.core.words import full_again, left_of
+
+    bucket = Budget(budget["left"], budget["cap"], budget["window_seconds"])
+    return f"{name} {left_of(bucket)}{full_again(bucket, then)}"
 
 
 def _headline(fund: Mapping[str, Any]) -> str:

@@ -13,11 +13,14 @@ from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.reader import SqlReader
 from keeper.adapters.storage.tables import fund_asset_allocation, price_update
 from keeper.adapters.storage.types import UINT256_MAX
+from keeper.core.deliberation import deliberate
 from keeper.core.journal import GENESIS
 from keeper.core.ledger import Action, Alert, AlertKind, IntentState, Job
-from keeper.core.model import Fund, PriceSource, PriceVote
+from keeper.core.model import Budgets, Fund, PriceSource, PriceVote
+from keeper.core.records import decision_body
 from keeper.core.units import E18, Px, Timestamp, UsdE18
 from keeper.ports import BooksUnavailable
+from tests import factories
 from tests.adapters.storage import scenes
 from tests.factories import address
 
@@ -27,6 +30,26 @@ pytestmark = pytest.mark.adapter
 async def rows(database: Database, table: Any) -> list[dict[str, Any]]:
     wanted = select(table).order_by(*table.primary_key.columns)
     return await database.read(lambda db: [dict(row) for row in db.execute(wanted).mappings()])
+
+
+async def test_status_shows_the_budgets_of_the_last_decision(books: SqlBooks, reader: SqlReader, fund: Fund) -> None:
+    market = factories.with_limits(factories.market(), factories.strict_limits(), Budgets(10**14, 10**17, 0))
+    body = decision_body(market, deliberate(market), GENESIS, "test")
+    cycle = scenes.cycle(fund.id)
+    await books.commit_cycle(replace(cycle, decision=replace(cycle.decision, body=body)))
+    (row,) = await reader.status()
+    assert row["budgets"] == {
+        "loss": {"left": 4 * 10**14, "cap": 5 * 10**14, "window_seconds": 86_400},
+        "turnover": {"left": 15 * 10**16, "cap": 25 * 10**16, "window_seconds": 86_400},
+    }
+
+
+async def test_a_decision_that_saw_no_treasury_shows_no_budgets(books: SqlBooks, reader: SqlReader, fund: Fund) -> None:
+    (row,) = await reader.status()
+    assert row["budgets"] is None
+    await books.commit_cycle(scenes.cycle(fund.id))
+    (row,) = await reader.status()
+    assert row["budgets"] is None
 
 
 async def test_idle_cycle_leaves_its_decision(books: SqlBooks, reader: SqlReader, fund: Fund) -> None:
