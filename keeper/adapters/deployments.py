@@ -61,7 +61,8 @@ class DeploymentRecord:
 
     @property
     def is_new(self) -> bool:
-        return not self._facts and not self._sent
+        """Nothing was ever signed: whatever stands in it binds nobody."""
+        return not self._sent
 
     # ---------------------------------------------------------------------------------------------- facts
 

@@ -179,7 +179,7 @@ def _require_new_name(config: FundConfig, record: DeploymentRecord) -> None:
         return
     wanted = plain(config) | {"name": None}
     for other in siblings(record.path):
-        if other.fact("config", {}) | {"name": None} == wanted:
+        if not other.is_new and other.fact("config", {}) | {"name": None} == wanted:
             name = other.fact("name")
             raise ConfigurationError(
                 [f"name: cannot be changed any more: {other.path} is of {name!r} with this very configuration"]

@@ -154,8 +154,10 @@ def test_without_the_deployment_proxy_it_is_created_plainly(operator: Operator, 
     chain.node.rpc.call("anvil_setCode", "0x4e59b44847b379578588920cA78FbF26c0B4956C", "0x")
     try:
         before = operator.nonce()
+        dry = operator.deployed(document(chain), "--dry-run")
         answer = operator.deployed(document(chain))
         assert operator.nonce() - before == STEPS
+        assert (dry["treasury"], {call["to"] for call in dry["calls"]}) == (None, {None, answer["treasury"]})
         assert operator.record()["created_by"] == "create"
         created = chain.node.rpc.call("eth_getTransactionReceipt", answer["transactions"][0]["hash"])
         assert created["contractAddress"].lower() == answer["treasury"].lower()

@@ -1,5 +1,7 @@
 """kill -9 at every moment of a deployment: the next run goes on to one treasury, and no step happens twice."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from keeper.core.setup.state import TreasuryState
 from scripts.localchain.chain import LocalChain
 from tests.e2e.deploying import DEPLOYER, STEPS, Operator, anonymous, document, lets_through
 from tests.e2e.gateway import Gateway, gateway_to
+from tests.e2e.keepers import nonce
 from tests.e2e.nursery import Nursery
 
 pytestmark = pytest.mark.e2e
@@ -39,7 +42,7 @@ def test_between_any_two_broadcasts(operator: Operator, front: Gateway, chain: L
         name = f"Killed after {count}"
         config, before = document(chain, name), operator.nonce()
         operator.killed(config, front, lambda kill, count=count: lets_through(front, count, kill))  # type: ignore[misc]
-        assert operator.nonce() == before + count
+        assert nonce(chain, DEPLOYER) == before + count  # mined or about to be
         record = operator.record(f"killed-after-{count}")
         signed = [sent["hash"] for sent in record["transactions"]]
         assert len(signed) == STEPS  # every one, before any of them left
@@ -89,6 +92,22 @@ def test_twice_in_a_row_with_the_mempool_lost(operator: Operator, front: Gateway
     operator.deployed(config)
     assert operator.nonce() == before + STEPS
     assert [sent["hash"] for sent in operator.record()["transactions"]] == signed
+
+
+def test_ctrl_c_is_no_success(operator: Operator, chain: LocalChain) -> None:
+    config, before = document(chain), operator.nonce()
+    chain.node.mine_every(0)
+    log = operator.keeper.folder / "deploy.log"
+    arguments = ["deploy", "--config", str(operator.write(config))]
+    keeper = operator.keeper
+    child = keeper.nursery.start(arguments, log=log, env=keeper._environment({}), cwd=keeper.folder)
+    keeper.until(lambda: chain.node.rpc.call("txpool_status")["pending"] == hex(STEPS), "all are in the pool")
+    os.kill(child.pid, signal.SIGINT)
+    assert child.wait(5) == 3
+    assert "error: interrupted: start again to go on" in child.last_words(100).splitlines()
+    chain.node.automine()
+    operator.deployed(config)
+    assert operator.nonce() == before + STEPS
 
 
 def test_killed_amid_a_change(operator: Operator, front: Gateway, chain: LocalChain) -> None:

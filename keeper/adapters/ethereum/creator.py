@@ -21,3 +21,6 @@ class TreasuryCreator:
 
     def address(self, salt: bytes, code: bytes) -> Address:
         return setup_codec.create2_address(salt, code)
+
+    def plain_address(self, deployer: Address, nonce: int) -> Address:
+        return setup_codec.create_address(deployer, nonce)

@@ -37,6 +37,7 @@ class Creator(Protocol):
     def code(self, config: FundConfig, owner: Address) -> bytes: ...
     def arguments(self, config: FundConfig, owner: Address) -> tuple[Any, ...]: ...
     def address(self, salt: bytes, code: bytes) -> Address: ...
+    def plain_address(self, deployer: Address, nonce: int) -> Address: ...
 
 
 class Record(Ledger, Protocol):
@@ -146,10 +147,12 @@ class Deployer:
     # ---------------------------------------------------------------------------------------------- planning
 
     def _calls(self, facts: Facts, treasury: Address | None) -> list[Call]:
-        """Creation first. Where its address is not known before, the others are made with a stand-in, for people."""
+        """Creation first. Without the proxy the others are only to be looked at: the nonce, and with it the address, is
+        settled when the creation is signed."""
         if facts.treasury is not None:
             return self._configuration(facts)
-        state = initial(treasury or self.deployer, facts, self.deployer, self.config)
+        address = treasury or self.creator.plain_address(self.deployer, facts.nonce)
+        state = initial(address, facts, self.deployer, self.config)
         rest = remaining(self.config, facts, state, self.creator.encode, closed=self.closed)
         return [self._creation(facts), *rest]
 

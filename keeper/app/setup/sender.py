@@ -13,6 +13,8 @@ from keeper.core.units import Wei
 from keeper.ports import Account, Clock, Signer, SimulatedRevert
 
 GWEI: Final = 10**9
+MOST_AT_ONCE: Final = 60
+"""Transactions of one account that wait together: nodes keep 64."""
 MARGIN_PERCENT: Final = 25
 """Of gas above an estimate."""
 MARGIN_GAS: Final = 20_000
@@ -255,7 +257,5 @@ class Sender:
 
 def _stage(calls: Sequence[Call]) -> list[Call]:
     """The longest beginning of `calls` that can be signed without waiting for its own first ones."""
-    for index, call in enumerate(calls):
-        if index and call.waits:
-            return list(calls[:index])
-    return list(calls)
+    end = next((index for index, call in enumerate(calls) if index and call.waits), len(calls))
+    return list(calls[: min(end, MOST_AT_ONCE)])

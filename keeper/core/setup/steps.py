@@ -14,7 +14,7 @@ from keeper.core.setup.listing import Book, asset_of, venue_of
 from keeper.core.setup.state import Facts, TreasuryState
 from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
 
-DAY = 86_400
+HOUR, DAY = 3_600, 86_400
 Encode = Callable[[str, tuple[Any, ...]], bytes]
 """Calldata of a treasury's function."""
 
@@ -130,11 +130,11 @@ def _role_steps(config: FundConfig, treasury: TreasuryState, draft: _Draft) -> I
 def _keeper_steps(
     config: FundConfig, now: Timestamp, treasury: TreasuryState, known: tuple[Address, ...], draft: _Draft
 ) -> Iterator[Call]:
-    """A term is renewed when less than half of it is left: running twice in an hour changes nothing."""
+    """A term is renewed when less than half of it is left, and cut when it is longer than configured."""
     for keeper in config.roles.keepers:
         term = keeper.days * DAY
         left = treasury.keepers.get(keeper.address, 0) - now
-        if left < term // 2 or left > term + DAY:
+        if left < term // 2 or left > term + HOUR:
             label, step = f"make {keeper.address} keeper for {keeper.days} days", f"keeper {keeper.address}"
             yield draft("setKeeper", keeper.address, now + term, label=label, step=step, gas=150_000)
     configured = {keeper.address for keeper in config.roles.keepers}

@@ -1,5 +1,6 @@
 """`keeper deploy`: a fund's configuration, checked against the chain and carried out."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,7 +30,16 @@ def deploy(
     Everything is checked against the chain before the first transaction. Exit 2 when the configuration is wrong, 3 when
     the chain does not let it be now; nothing is lost either way.
     """
-    perform(lambda: _deploy(config, dry_run, close_limits, records, as_json))
+    perform(lambda: _interruptible(config, dry_run, close_limits, records, as_json))
+
+
+async def _interruptible(path: Path, dry_run: bool, close_limits: bool, records: Path, as_json: bool) -> Exit:
+    """Ctrl-C is no success here: a script must not go on with half a fund."""
+    try:
+        return await _deploy(path, dry_run, close_limits, records, as_json)
+    except asyncio.CancelledError:
+        complain("interrupted: start again to go on")
+        return Exit.CHECK
 
 
 async def _deploy(path: Path, dry_run: bool, close_limits: bool, records: Path, as_json: bool) -> Exit:

@@ -70,6 +70,13 @@ async def test_what_waits_is_estimated_when_the_others_are_mined() -> None:
     assert steps(sent) == [("a", 0), ("b", 1), ("c", 2), ("d", 3)]
 
 
+async def test_no_more_at_once_than_nodes_keep() -> None:
+    node = FakeNode()
+    sent = await sender(node).run([call(f"s{number}", 50_000) for number in range(150)])
+    assert [len(batch) for batch in node.broadcasts] == [60, 60, 30]
+    assert [one.nonce for one in sent] == list(range(150))
+
+
 async def test_nothing_to_send() -> None:
     node = FakeNode()
     assert await sender(node).run([]) == ()
