@@ -1,4 +1,4 @@
-"""A fund leaves its deployer's hands on a real chain, to an account and to a timelock; and what a check finds if not."""
+"""A fund leaves its deployer's hands on a real chain, to an account and to a timelock; what a check finds if not."""
 
 import json
 from pathlib import Path
