@@ -1,16 +1,23 @@
 """`keeper deploy` against Anvil and the real Uniswap: all of it, again, changed, dry."""
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from keeper.adapters.config_file import read_fund_config
+from keeper.adapters.ethereum.chain import EthereumChain
+from keeper.adapters.ethereum.setup_facts import ERC1820
+from keeper.adapters.ethereum.signer import LocalSigner
+from keeper.wiring.setup import Deployed, deploy_fund
 from scripts.localchain import accounts
 from scripts.localchain.chain import LocalChain
-from tests.e2e.deploying import DEPLOYER, DEPLOYER_KEY, STEPS, Operator, document
+from tests.e2e.deploying import DEPLOYER, DEPLOYER_KEY, STEPS, TARGETS, Operator, document
 from tests.e2e.nursery import Nursery
 
 pytestmark = pytest.mark.e2e
@@ -100,6 +107,22 @@ def test_a_dry_run_without_anybody(operator: Operator, chain: LocalChain) -> Non
     assert "nothing was sent" in done.stdout
 
 
+def test_dangerous_tokens_are_warned_of(operator: Operator, chain: LocalChain) -> None:
+    """A registry that knows every token as ERC-777, and a token that answers whatever it is asked, shares included."""
+    node, link = chain.node.rpc, chain.deployment.token("WBTC").address
+    assert operator.deployed(document(chain), "--dry-run")["warnings"] == []
+    node.call("anvil_setCode", ERC1820, "0x60015f5260205ff3")  # returns 1
+    node.call("anvil_setCode", link, "0x60085f5260205ff3")  # returns 8
+    warnings = operator.deployed(document(chain), "--dry-run")["warnings"]
+    assert [line for line in warnings if "ERC-777" in line] == [
+        f"assets[{index}].token: {symbol} is an ERC-777 token: its hooks run in the middle of transfers"
+        for index, symbol in enumerate(TARGETS)
+    ]
+    assert [line for line in warnings if "rebasing" in line] == [
+        "assets[1].token: WBTC looks like a rebasing token, which must never be listed"
+    ]
+
+
 def test_a_changed_configuration_is_applied(operator: Operator, chain: LocalChain) -> None:
     """One more asset with a venue, other weights, limits, bounds and roles: only the difference is sent."""
     operator.deployed(document(chain))
@@ -164,6 +187,47 @@ def test_without_the_deployment_proxy_it_is_created_plainly(operator: Operator, 
         assert operator.deployed(document(chain))["transactions"] == []
     finally:
         chain.node.rpc.call("anvil_setCode", "0x4e59b44847b379578588920cA78FbF26c0B4956C", code)
+
+
+def test_with_a_keystore(operator: Operator, chain: LocalChain) -> None:
+    secrets = operator.keeper.folder / "secrets"
+    keystore, password = secrets / "keystore.json", secrets / "password"
+    keystore.write_text(json.dumps(Account.encrypt(DEPLOYER_KEY, "pass word", kdf="scrypt", iterations=4096)))
+    password.write_text("pass word")
+    password.chmod(0o400)
+    variables = {"DEPLOYER_PRIVATE_KEY": "", "DEPLOYER_KEYSTORE_FILE": str(keystore)}
+    dry = operator.deployed(document(chain), "--dry-run", **variables)  # without the password
+    assert dry["deployer"] == DEPLOYER
+    assert operator.deploy(document(chain), **variables).errors == [
+        "DEPLOYER_KEYSTORE_FILE needs DEPLOYER_KEYSTORE_PASSWORD_FILE"
+    ]
+    answer = operator.deployed(document(chain), **variables, DEPLOYER_KEYSTORE_PASSWORD_FILE=str(password))
+    assert answer["treasury"] == dry["treasury"]
+
+
+def test_ten_funds_in_process_within_a_second_each(operator: Operator, chain: LocalChain) -> None:
+    """As the local chain of tests sets its funds up: over one connection, a block each."""
+    folder = operator.keeper.folder / "deployments"
+    configs = [
+        read_fund_config(operator.write(document(chain, f"Fund {number}", symbol=f"F{number}"))) for number in range(10)
+    ]
+    chain.node.mine_every(0)
+
+    async def mine() -> None:
+        chain.node.mine()
+
+    async def deploy_all() -> list[Deployed]:
+        signer = LocalSigner.from_raw_key(DEPLOYER_KEY, 31337)
+        async with EthereumChain(chain.url, 31337) as connection:
+            return [
+                await deploy_fund(config, connection, signer, folder=folder, after_broadcast=mine) for config in configs
+            ]
+
+    began = time.monotonic()
+    done = asyncio.run(deploy_all())
+    assert time.monotonic() - began < 10
+    assert len({one.treasury for one in done}) == 10
+    assert [len({sent.block for sent in one.sent}) for one in done] == [1] * 10
 
 
 def test_toml_says_the_same_as_yaml(operator: Operator, chain: LocalChain) -> None:

@@ -142,3 +142,20 @@ def test_a_file_in_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPa
 def test_a_fund_has_a_name_that_can_be_printed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^FUND_NAME: must be 1 to 64 printable characters"):
         load(monkeypatch, FUND_NAME=name)
+
+
+def test_the_deployers_key_is_held_to_the_same_rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert load(monkeypatch, DEPLOYER_PRIVATE_KEY=KEY).secrets()[0] == KEY
+    with pytest.raises(ConfigurationError) as caught:
+        load(monkeypatch, DEPLOYER_PRIVATE_KEY=KEY, CHAIN_ID="1", DEPLOYER_KEYSTORE_FILE=str(tmp_path / "none"))
+    assert caught.value.problems == [
+        f"DEPLOYER_KEYSTORE_FILE: there is no such file (it is {str(tmp_path / 'none')!r})",
+        "DEPLOYER_PRIVATE_KEY: a raw key is accepted on chain 31337 only: use DEPLOYER_KEYSTORE_FILE",
+    ]
+    keystore = tmp_path / "keystore"
+    keystore.write_text("{}")
+    with pytest.raises(ConfigurationError) as caught:
+        load(monkeypatch, DEPLOYER_PRIVATE_KEY=KEY, DEPLOYER_KEYSTORE_FILE=str(keystore))
+    assert caught.value.problems == [
+        "DEPLOYER_PRIVATE_KEY: set either DEPLOYER_PRIVATE_KEY or DEPLOYER_KEYSTORE_FILE, not both"
+    ]
