@@ -15,7 +15,7 @@ from scripts.localchain.lockstep import Lockstep, Step
 from tests.e2e.keepers import Keeper, nonce
 from tests.e2e.nursery import Nursery
 from tests.e2e.onchain import Witness
-from tests.e2e.reckoning import assert_every_plan_happened_once
+from tests.e2e.reckoning import assert_every_plan_happened_once, finish
 
 pytestmark = pytest.mark.e2e
 
@@ -49,7 +49,8 @@ def outcomes(chain: LocalChain) -> list[tuple[int, Any]]:
 def test_a_first_allocation_under_the_default_limits(cash: LocalChain, tmp_path: Path, nursery: Nursery) -> None:
     keeper = Keeper.of(cash, tmp_path / "keeper", nursery)
     with keeper.running() as child:
-        keeper.query_until("SELECT * FROM transaction_intent WHERE state = 'final_ok'", tick=cash.node.mine)
+        keeper.query_until("SELECT * FROM transaction_intent")
+        finish(cash, keeper)
         market = keeper.lockstep(cash, child)
         waiting = market.cycle(Step("an hour later", cash.node.head()[1] + HOUR, {}))
         actions = until_held(market, cash)
