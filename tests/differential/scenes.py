@@ -20,11 +20,9 @@ from tests.differential.stage import (
     words,
 )
 from tests.differential.terms import ONE, Asset, Refused
-from tests.differential.theatre import DEAD_SHARES, Theatre, asset_words
+from tests.differential.theatre import ASSET, DEAD_SHARES, MAX, Theatre, asset_words
 
 Use = Callable[[Fund], object]
-MAX = 2**256 - 1
-_ASSET = "(address,address,uint8,uint8,uint32,uint16,bool,bool,uint128,uint128)"
 _LIMITS = f"({','.join(['uint16'] * 8)},uint32,uint32)"
 _SWAP = "(uint16,bool,uint112,uint112)"
 _DECISION = int.from_bytes(b"\x5a" * 32, "big")
@@ -73,7 +71,7 @@ class Scene:
         for i, asset in enumerate(fresh):
             self._prop(asset.token, "setDecimals(uint8)", asset.token_decimals)
             self._tell_feed(i, asset)
-            self._tell("setAsset", f"setAsset(uint8,{_ASSET})", words(i) + asset_words(self.theatre, i, asset))
+            self._tell("setAsset", f"setAsset(uint8,{ASSET})", words(i) + asset_words(self.theatre, i, asset))
         self._balances = draw.balances(fresh)
         values = [usd(asset, amount) for asset, amount in zip(fresh, self._balances, strict=True)]
         for asset, target in zip(fresh, draw.targets(len(fresh), values), strict=True):

@@ -22,7 +22,7 @@ MAX = 2**256 - 1
 DEFAULTS = Limits(100, 5, 2_500, 1_000, 150, 10, 5_000, 2_500, 900, 86_400)
 FIRST_SHARES = 10**24
 DEAD_SHARES = 10**6
-_ASSET = "(address,address,uint8,uint8,uint32,uint16,bool,bool,uint128,uint128)"
+ASSET = "(address,address,uint8,uint8,uint32,uint16,bool,bool,uint128,uint128)"
 _VENUE = "(address,uint8,uint8,uint8,uint24,bool)"
 _PLAYED = "0x" + keccak(text="Played(bytes)").hex()
 _PAIRS_OF_ONE_FUND = 10
@@ -139,7 +139,7 @@ def _open(theatre: Theatre, address: int, size: int, venues: dict[tuple[int, int
         script = Script(f"asset {i}")
         script.call("decimals", asset.token, "setDecimals(uint8)", words(18), None)
         script.call("feed", theatre.feeds[i], "set(uint8,int256,uint256)", words(8, asset.answer, GENESIS), None)
-        script.call("addAsset", address, f"addAsset({_ASSET})", asset_words(theatre, i, asset), None)
+        script.call("addAsset", address, f"addAsset({ASSET})", asset_words(theatre, i, asset), None)
         script.call("approve", asset.token, "approve(address,uint256)", words(address, MAX), None)
         scripts.append(script)
     known = [pair for pair in venues if max(pair) < count]
