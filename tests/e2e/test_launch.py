@@ -4,12 +4,14 @@ import json
 import shutil
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 
+from keeper.adapters.ethereum.setup_node import SetupNode
 from scripts.localchain import accounts
 from scripts.localchain.chain import LocalChain
 from scripts.localchain.node import Tx
@@ -204,6 +206,41 @@ def unsent_batches(operator: Operator) -> list[str]:
     """Raw bytes of creations that the record holds as signed."""
     entries = operator.record()["transactions"]
     return [entry["raw"] for entry in entries if entry["step"] == "batch 1" and entry["status"] == "signed"]
+
+
+def test_an_allowance_of_another_list_is_taken_back(operator: Operator) -> None:
+    """Signed and sent for a list that was changed before anybody was paid: its batch could still be created."""
+    deployer, treasury = operator.deployer.address, treasury_of(operator)
+    batch = json.loads(operator.launch("--dry-run", "--json").stdout.splitlines()[-1])["batches"][0]["contract"]
+    kill_when(operator, lambda: view(operator, "allowance(address,address)(uint256)", deployer, batch) > 0)
+    operator.invite({ALICE: "99", BOB: "251.5", CAROL: "0.000000000000000001"})
+    operator.lose_record()
+    done = operator.launch()
+    assert done.code == 0, done.stderr
+    assert f"take back what {batch} may take" in done.stdout
+    assert view(operator, "allowance(address,address)(uint256)", deployer, batch) == 0
+    assert operator.received(treasury) == {ALICE: 99 * SHARE, BOB: 251 * SHARE + SHARE // 2, CAROL: 1}
+
+
+def test_a_batch_that_ran_out_of_gas_pays_nobody_and_is_sent_again(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.invite(dict.fromkeys(holders(50, "many"), "1"))
+    estimate = SetupNode.estimate
+
+    async def too_little(self: SetupNode, calls: Any, sender: Any) -> Any:
+        gas = await estimate(self, calls, sender)
+        return [250_000 if call.step == "batch 1" else one for call, one in zip(calls, gas, strict=True)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SetupNode, "estimate", too_little)
+        done = operator.launch()
+    assert done.code == 3
+    assert "pay batch 1 of 1: 50 shares to 50 was reverted" in done.stderr
+    assert operator.received(treasury_of(operator)) == {}
+    done = operator.launch()
+    assert done.code == 0, done.stderr
+    assert operator.received(treasury_of(operator)) == dict.fromkeys(holders(50, "many"), SHARE)
 
 
 def test_transfers_of_nothing_in_the_deployers_name_stop_nobody(operator: Operator) -> None:

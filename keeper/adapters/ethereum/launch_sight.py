@@ -93,5 +93,7 @@ class LaunchWriter:
         amount = task.amount or BaseUnits(0)
         if task.drop is not None:
             return airdrop.approve(treasury.address, task.drop.address, amount, label, step)
+        if task.spender is not None:
+            return airdrop.approve(treasury.address, task.spender, amount, label, step)
         token = treasury.assets[task.asset or 0].token
         return airdrop.approve(token, treasury.address, amount, label, step, waits=task.waits)

@@ -114,7 +114,7 @@ def contradictions(listed: InvestorList, drops: Sequence[Drop], book: ShareBook)
     """Why this list cannot be what was begun on this chain; nothing may be sent then. Empty when it can."""
     if book.seeding is None:
         return []
-    found = _seed_faults(listed, book.seeding) + _payment_faults(drops, book) + _allowance_faults(drops, book)
+    found = _seed_faults(listed, book.seeding) + _payment_faults(drops, book)
     unpaid = sum(drop.batch.total for drop in drops if drop.address not in book.created)
     if not found and book.balance < unpaid:
         found.append(f"the deployer holds {shares(book.balance)}, the batches that are not paid need {shares(unpaid)}")
@@ -147,14 +147,11 @@ def _payment_faults(drops: Sequence[Drop], book: ShareBook) -> list[str]:
     return found
 
 
-def _allowance_faults(drops: Sequence[Drop], book: ShareBook) -> list[str]:
-    """An allowance for a batch of another list could still be used, by anybody."""
+def strange_spenders(drops: Sequence[Drop], book: ShareBook) -> list[Address]:
+    """Who may take shares of the deployer and is no batch of this list: a batch of another list, which anybody could
+    still create, or somebody else altogether."""
     known = {drop.address for drop in drops}
-    return [
-        f"{spender} may take {shares(amount)} of the deployer and is no batch of this list: set that allowance to 0"
-        for spender, amount in sorted(book.allowances.items())
-        if spender not in known and amount
-    ]
+    return [spender for spender, amount in sorted(book.allowances.items()) if amount and spender not in known]
 
 
 def open_ends(listed: InvestorList, drops: Sequence[Drop], book: ShareBook) -> list[str]:

@@ -16,6 +16,8 @@ SHARE_DECIMALS: Final = 18
 DEAD_SHARES: Final = 10**6
 """Base units that `seed` burns: the supply can never shrink to a handful of units."""
 DEAD: Final = Address("0x000000000000000000000000000000000000dEaD")
+MOST: Final = 20_000
+"""Investors of one launch: a hundred batches, and events of 12 MB that are read again before each."""
 COLUMNS: Final = ("address", "shares")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _SHARES: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
@@ -77,6 +79,8 @@ def read_investors(text: str, refused: Mapping[Address, str] | None = None) -> I
     investors = tuple(Investor(address, found[address][1]) for address in sorted(found, key=str.lower))
     if not investors and not problems:
         problems.append("there is no investor in it")
+    if len(investors) > MOST:
+        problems.append(f"{len(investors)} investors: one launch pays at most {MOST}")
     if InvestorList(investors).issue > _LARGEST:
         problems.append("all shares together are more than a token can count")
     if problems:

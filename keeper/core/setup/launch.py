@@ -11,7 +11,16 @@ from fractions import Fraction
 
 from keeper.core.model import Asset, Block, Treasury
 from keeper.core.overview import Overview, SequencerAnswer, Surroundings, overview
-from keeper.core.setup.airdrop import Act, Drop, ShareBook, contradictions, next_step, open_ends, shares
+from keeper.core.setup.airdrop import (
+    Act,
+    Drop,
+    ShareBook,
+    contradictions,
+    next_step,
+    open_ends,
+    shares,
+    strange_spenders,
+)
 from keeper.core.setup.config import FundConfig
 from keeper.core.setup.investors import InvestorList
 from keeper.core.units import BPS, Address, BaseUnits, Wei, scaled
@@ -39,17 +48,19 @@ class Move(StrEnum):
     SEED = "seed"
     ALLOW_BATCH = "allow batch"
     PAY_BATCH = "pay batch"
+    REVOKE = "revoke"
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One transaction to come. `asset` and `amount` are of an allowance, `drop` of a batch. `waits`: it can only be
-    estimated when those before it are mined."""
+    """One transaction to come. `asset` and `amount` are of an allowance, `drop` of a batch, `spender` of an allowance
+    that is taken back. `waits`: it can only be estimated when those before it are mined."""
 
     move: Move
     asset: int | None = None
     amount: BaseUnits | None = None
     drop: Drop | None = None
+    spender: Address | None = None
     waits: bool = False
 
 
@@ -135,6 +146,8 @@ class Launch:
             return [*self._allowances(facts, self.amounts(facts.treasury)), Task(Move.SEED, waits=True)]
         step = next_step(self.drops, facts.book)
         if step is not None:
+            if strangers := strange_spenders(self.drops, facts.book):
+                return [Task(Move.REVOKE, amount=BaseUnits(0), spender=spender) for spender in strangers]
             move = Move.ALLOW_BATCH if step.act is Act.APPROVE else Move.PAY_BATCH
             return [Task(move, amount=step.drop.batch.total, drop=step.drop)]
         nothing = [BaseUnits(0)] * len(facts.allowed)
@@ -221,5 +234,7 @@ def described(task: Task, launch: Launch, treasury: Treasury) -> tuple[str, str]
         if task.move is Move.PAY_BATCH:
             return f"pay batch {number} of {count}: {shares(task.drop.batch.total)} to {people}", f"batch {number}"
         return f"allow batch {number} of {count} {shares(task.amount or BaseUnits(0))}", f"allow batch {number}"
+    if task.spender is not None:
+        return f"take back what {task.spender} may take of the deployer's shares", "revoke"
     asset = treasury.assets[task.asset or 0]
     return f"allow the treasury {_amount(asset, task.amount or BaseUnits(0))}", f"allow {asset.symbol}"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.core.mistakes import ConfigurationError
+from keeper.core.setup import investors
 from keeper.core.setup.investors import DEAD, DEAD_SHARES, read_investors
 from keeper.core.units import Address, scaled
 
@@ -119,6 +120,12 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
 )
 def test_a_file_that_is_no_list(text: str, problem: str) -> None:
     assert problem in problems(text)
+
+
+def test_more_than_a_launch_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(investors, "MOST", 2)
+    lines = "".join(f"0x{number + 1:040x},1\n" for number in range(3))
+    assert problems("address,shares\n" + lines) == ["3 investors: one launch pays at most 2"]
 
 
 def test_lines_are_those_of_the_file_where_a_cell_spans_several() -> None:

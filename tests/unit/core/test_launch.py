@@ -174,6 +174,15 @@ def test_then_the_batches_one_after_the_other() -> None:
     assert LAUNCH.tasks(facts(book=paid)) == [Task(Move.ALLOW_BATCH, amount=second.batch.total, drop=second)]
 
 
+def test_what_strangers_may_take_is_taken_back_before_anybody_is_paid() -> None:
+    stranger = address(77, "d")
+    book = replace(SEEDED, allowances={stranger: BaseUnits(1), DROPS[0].address: DROPS[0].batch.total})
+    assert LAUNCH.problems(facts(book=book)) == []
+    assert LAUNCH.tasks(facts(book=book)) == [Task(Move.REVOKE, amount=BaseUnits(0), spender=stranger)]
+    done = replace(book, created=frozenset(drop.address for drop in DROPS), allowances={stranger: BaseUnits(1)})
+    assert LAUNCH.tasks(facts(book=done)) == []  # nobody's shares but the deployer's own
+
+
 def test_in_the_end_no_allowance_is_left() -> None:
     second = DROPS[1]
     done = replace(SEEDED, created=frozenset(drop.address for drop in DROPS))
