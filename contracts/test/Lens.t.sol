@@ -7,7 +7,7 @@ import {Lens} from "../src/Lens.sol";
 import {ILens} from "../src/interfaces/ILens.sol";
 import {ITreasury} from "../src/interfaces/ITreasury.sol";
 import {Probe} from "../src/libraries/Probe.sol";
-import {Bombs, Guzzles, Lies, Mumbles, OldToken, Reverts} from "./support/Hostile.sol";
+import {Bombs, Guzzles, HalfString, Lies, Mumbles, OldToken, Reverts} from "./support/Hostile.sol";
 import {World} from "./support/World.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -126,8 +126,9 @@ contract LensTest is World {
     }
 
     function test_tokens() public {
-        address[] memory list = new address[](3);
+        address[] memory list = new address[](4);
         (list[0], list[1], list[2]) = (token[USDT], token[WETH], address(new OldToken()));
+        list[3] = address(new HalfString());
         ILens.TokenState[] memory states = lens.tokens(list);
         holds(states[0].ok && states[1].ok && states[2].ok, "ok");
         same(states[0].symbol, "USDT", "symbol");
@@ -136,6 +137,8 @@ contract LensTest is World {
         same(states[2].symbol, "MKR", "symbol of 32 bytes");
         same(states[2].decimals, 18, "decimals");
         holds(states[1].codehash == token[WETH].codehash, "code hash");
+        holds(states[3].ok, "decimals are enough");
+        same(states[3].symbol, "", "no symbol");
     }
 
     // -------------------------------------------------------------------------------------------- isolation

@@ -55,6 +55,15 @@ contract SharesTest is World {
         same(fresh.balanceOf(address(this)), 5e18 - 1e6, "the owner's");
     }
 
+    /// @dev Possible and unwise: a claim on nothing costs nothing, and whatever comes later is shared with who took it.
+    function test_seed_of_nothing_gives_shares_away() public {
+        IFund fresh = _fresh();
+        fresh.seed(new uint256[](1), 1e18);
+        vm.prank(STRANGER);
+        fresh.mint(1e30, STRANGER, new uint256[](1));
+        same(fresh.balanceOf(STRANGER), 1e30, "for nothing");
+    }
+
     function test_seed_without_an_allowance() public {
         IFund fresh = _fresh();
         uint256[] memory amounts = new uint256[](1);

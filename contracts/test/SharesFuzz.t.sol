@@ -98,10 +98,10 @@ contract SharesFuzzTest is InKind {
             uint256[] memory before = balances(address(treasury));
             uint256 supplyBefore = treasury.totalSupply();
             _act(acts[i], cameIn);
+            uint256[] memory now_ = balances(address(treasury));
             for (uint256 j; j < 2; ++j) {
-                uint256 now_ = balances(address(treasury))[j];
                 // now_ / supply now >= before / supply before
-                holds(_atLeast(now_, supplyBefore, before[j], treasury.totalSupply()), "per share");
+                holds(_atLeast(now_[j], supplyBefore, before[j], treasury.totalSupply()), "per share");
             }
         }
         for (uint256 j; j < 2; ++j) {

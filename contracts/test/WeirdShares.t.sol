@@ -51,13 +51,17 @@ contract WeirdSharesTest is InKind {
         same(weird.balanceOf(BOB), 99e18, "less the token's fee");
     }
 
-    /// @dev What a token charges on top is the giver's own affair: the fund has what was meant.
+    /// @dev What a token charges on top is the giver's own affair on the way in: the fund has what was meant. On the way
+    ///      out the giver is the fund: nobody should list such a token.
     function test_charges_the_sender() public {
         weird.chargeSender(100);
         weird.mint(address(this), 11e18);
         _seeds();
         treasury.mint(10e18, ALICE, most());
         same(weird.balanceOf(address(treasury)), 100_100e18, "what was meant");
+        redeemShares(ALICE, BOB, 10e18, 0);
+        same(weird.balanceOf(BOB), 100e18, "paid whole");
+        same(weird.balanceOf(address(treasury)), 99_999e18, "the others bear the charge");
     }
 
     function test_answers_false() public {

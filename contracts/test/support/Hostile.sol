@@ -52,3 +52,15 @@ contract OldToken {
     uint8 public constant decimals = 18;
     bytes32 public constant symbol = "MKR";
 }
+
+/// @dev A symbol that is longer than a word and shorter than any string.
+contract HalfString {
+    uint8 public constant decimals = 18;
+
+    function symbol() external pure {
+        assembly {
+            mstore(0, 32)
+            return(0, 63)
+        }
+    }
+}

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ITreasury} from "../../src/interfaces/ITreasury.sol";
 import {IFund} from "./IFund.sol";
 import {IMintable} from "./Uniswap.sol";
 import {World} from "./World.sol";
@@ -18,8 +19,9 @@ abstract contract InKind is World {
 
     /// @dev Gives `who` the amounts and lets `fund` take them.
     function provide(IFund fund, address who, uint256[] memory amounts) internal {
+        ITreasury.Asset[] memory assets = fund.snapshot().assets;
         for (uint256 i; i < amounts.length; ++i) {
-            IERC20 token_ = IERC20(fund.snapshot().assets[i].token);
+            IERC20 token_ = IERC20(assets[i].token);
             IMintable(address(token_)).mint(who, amounts[i]);
             vm.startPrank(who);
             token_.forceApprove(address(fund), amounts[i]);
@@ -55,9 +57,10 @@ abstract contract InKind is World {
     }
 
     function balances(address who) internal view returns (uint256[] memory amounts) {
-        amounts = none();
+        ITreasury.Asset[] memory assets = treasury.snapshot().assets;
+        amounts = new uint256[](assets.length);
         for (uint256 i; i < amounts.length; ++i) {
-            amounts[i] = IERC20(treasury.snapshot().assets[i].token).balanceOf(who);
+            amounts[i] = IERC20(assets[i].token).balanceOf(who);
         }
     }
 
