@@ -100,6 +100,7 @@ contract BudgetsTest is InKind {
 
     /// @dev A sequence of sales and waits against exact fractions: numerators over `WINDOW * NAV`, no rounding at all.
     ///      The contract never allows more than they do, and less by no more than two units per sale.
+    /// forge-config: default.fuzz.runs = 64
     function testFuzz_refill_rounds_against_the_keeper(uint32[8] memory waits, uint64[8] memory sales) public {
         uint256 one = WINDOW * NAV;
         uint256 used;

@@ -91,6 +91,7 @@ contract SharesFuzzTest is InKind {
 
     /// @dev Two holders and somebody who gives, in any order: each asset per share only ever rises, compared crosswise
     ///      without a division. In the end nobody has more of anything than came in, and the fund has the rest.
+    /// forge-config: default.fuzz.runs = 64
     function testFuzz_component_units_never_fall(uint256 supply, uint256[12] memory acts) public {
         _found(acts[0], acts[1], supply);
         uint256[] memory cameIn = balances(address(treasury));

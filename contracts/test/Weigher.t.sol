@@ -147,6 +147,21 @@ contract WeigherTest is World {
         _left(CAP - 500 * BPS);
     }
 
+    /// @dev What passed before counts by the old window, what comes after by the new one, and nothing counts twice.
+    function test_new_window_counts_from_now() public {
+        _set(_weights(5000, 1500, 2500, 1000));
+        pass(6 hours);
+        _left(CAP / 4);
+        ITreasury.Limits memory changed = treasury.snapshot().limits;
+        treasury.setLimits(changed);
+        _left(CAP / 4);
+        changed.window = 1 hours;
+        treasury.setLimits(changed);
+        _left(CAP / 4);
+        pass(15 minutes);
+        _left(CAP / 2);
+    }
+
     /// @dev Half the sum of what moves, as one would write it down; both verdicts.
     function testFuzz_shift(uint16 a, uint16 b, uint16 c, uint16 cap) public {
         a = uint16(within(a, 0, 5_000));
