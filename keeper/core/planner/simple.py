@@ -13,8 +13,6 @@ smallest part of it. If it is missing beyond the tolerance, the batch reverts; n
 What the treasury's budgets and its rule of progress do not allow at once is cut in `purse`; the rest waits.
 """
 
-from dataclasses import dataclass
-
 from keeper.core.drift import Rebalance
 from keeper.core.hub import hub_of
 from keeper.core.model import Market, Plan
@@ -33,21 +31,15 @@ def plan(valuation: Valuation, decision: Rebalance, market: Market, book: PriceB
     hub = hub_of(market)
     if hub is None or (hub_px := book.px[hub]) is None:
         return Plan((), balances, ("no swap is possible: the fund has no hub",))
-    opened = _open_desk(valuation, decision, market, book, hub, hub_px)
-    draft, cuts = within_budgets(opened.desk)
+    desk, legless = _open_desk(valuation, decision, market, book, hub, hub_px)
+    draft, cuts = within_budgets(desk)
     swaps = tuple(order.leg.swap(order.amount) for order in draft.orders)
-    return Plan(swaps, draft.holdings, (*cuts, *opened.notes, *draft.notes))
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    desk: Desk
-    notes: tuple[str, ...]
+    return Plan(swaps, draft.holdings, (*cuts, *legless, *draft.notes))
 
 
 def _open_desk(
     valuation: Valuation, decision: Rebalance, market: Market, book: PriceBook, hub: int, hub_px: Px
-) -> _Opened:
+) -> tuple[Desk, tuple[str, ...]]:
     """Find each asset its leg. The notes are of those that have none."""
     assets = market.treasury.assets
     treasury_nav = UsdE18(
@@ -69,4 +61,4 @@ def _open_desk(
             sells.append(leg)
         else:
             buys.append(leg)
-    return _Opened(Desk(market, book, hub, valuation.nav, tuple(sells), tuple(buys)), tuple(notes))
+    return Desk(market, book, hub, valuation.nav, tuple(sells), tuple(buys)), tuple(notes)
