@@ -138,11 +138,10 @@ def test_from_one_configuration_to_another(data: st.DataObject, done: int, later
     state = replace(state, total_supply=BaseUnits(10**18 if seeded else 0))
     second = data.draw(funds(least=first))
     seen = facts(second, now=Timestamp(NOW + later))
-    known = tuple(keeper.address for keeper in first.roles.keepers)
-    for call in remaining(second, seen, state, lambda *_: b"", known_keepers=known):
+    for call in remaining(second, seen, state, lambda *_: b""):
         state = play(state, call)
     assert_reached(second, state, seen.now)
-    assert remaining(second, seen, state, lambda *_: b"", known_keepers=known) == []
+    assert remaining(second, seen, state, lambda *_: b"") == []
 
 
 @given(funds())

@@ -163,7 +163,6 @@ class Deployer:
             facts,
             facts.treasury,
             self.creator.encode,
-            known_keepers=self.keepers,
             closed=self.closed,
         )
 

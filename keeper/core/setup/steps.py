@@ -25,13 +25,12 @@ def remaining(
     treasury: TreasuryState,
     encode: Encode,
     *,
-    known_keepers: tuple[Address, ...] = (),
     closed: bool = False,
 ) -> list[Call]:
     """Calls of the owner that bring `treasury` to the configuration; none when it is there.
 
-    `facts` must have passed `checks`. `known_keepers` are those that were ever set; who is not configured any more is
-    revoked. `closed`: the opening limits are over.
+    `facts` must have passed `checks`. Keepers of `treasury` who are not configured any more are revoked. `closed`:
+    the opening limits are over.
     """
     draft = _Draft(treasury.address, encode)
     calls, lists = _asset_steps(config, facts, Book(treasury.assets, treasury.venues), draft)
@@ -39,7 +38,7 @@ def remaining(
     calls += _limit_steps(config, treasury, draft, closed)
     calls += _target_steps(config, lists, draft)
     calls += _role_steps(config, treasury, draft)
-    calls += _keeper_steps(config, facts.now, treasury, known_keepers, draft)
+    calls += _keeper_steps(config, facts.now, treasury, draft)
     return calls
 
 
@@ -127,9 +126,7 @@ def _role_steps(config: FundConfig, treasury: TreasuryState, draft: _Draft) -> I
             yield draft(function, wanted, label=label, step=role, gas=150_000)
 
 
-def _keeper_steps(
-    config: FundConfig, now: Timestamp, treasury: TreasuryState, known: tuple[Address, ...], draft: _Draft
-) -> Iterator[Call]:
+def _keeper_steps(config: FundConfig, now: Timestamp, treasury: TreasuryState, draft: _Draft) -> Iterator[Call]:
     """A term is renewed when less than half of it is left, and cut when it is longer than configured."""
     for keeper in config.roles.keepers:
         term = keeper.days * DAY
@@ -138,7 +135,7 @@ def _keeper_steps(
             label, step = f"make {keeper.address} keeper for {keeper.days} days", f"keeper {keeper.address}"
             yield draft("setKeeper", keeper.address, now + term, label=label, step=step, gas=150_000)
     configured = {keeper.address for keeper in config.roles.keepers}
-    for address in sorted({*known, *treasury.keepers} - configured):
+    for address in sorted({*treasury.keepers} - configured):
         if treasury.keepers.get(address, 0) >= now:
             label = f"{address} is a keeper no more"
             yield draft("setKeeper", address, 0, label=label, step=f"keeper {address}", gas=150_000)

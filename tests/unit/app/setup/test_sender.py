@@ -110,8 +110,10 @@ async def test_a_restart_sends_the_same_bytes_again() -> None:
     assert all(batch == first for batch in node.broadcasts)
     node.loses = False
     node.base_fee *= 10
-    sent = await sender(node, ledger).run([call("a"), call("b", 50_000), call("c", 50_000)])
+    clock = HandClock()
+    sent = await sender(node, ledger, clock=clock).run([call("a"), call("b", 50_000), call("c", 50_000)])
     assert node.broadcasts[-2] == first
+    assert clock.at == 0  # at once, not when the patience of a look is over
     assert steps(sent) == [("a", 0), ("b", 1), ("c", 2)]
     assert node.nonce == 3
 

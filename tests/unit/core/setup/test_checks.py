@@ -8,7 +8,7 @@ import pytest
 
 from keeper.core.model import VenueKind
 from keeper.core.setup.checks import Severity, affordable, examine, passed
-from keeper.core.setup.config import FundConfig, RolesConfig, VenueConfig
+from keeper.core.setup.config import FundConfig, LimitsConfig, RolesConfig, VenueConfig
 from keeper.core.setup.listing import initial
 from keeper.core.setup.state import Facts, FeedFacts, TreasuryState
 from keeper.core.setup.steps import remaining
@@ -216,6 +216,12 @@ def test_the_sequencer(answer: int | None, told: list[Severity]) -> None:
     ]
 
 
+@pytest.mark.parametrize("weth", [4999, 5001])
+def test_targets_make_a_whole(weth: int) -> None:
+    config = fund(assets=(asset("WETH", weth), *fund().assets[1:]), limits=LimitsConfig(max_weight_bps=9000))
+    assert found(config, facts(config)) == [(CONFIGURATION, f"assets: target_bps sum to {weth + 5000}, not to 10000")]
+
+
 def test_one_key_one_role() -> None:
     config = fund(owner=GUARDIAN, roles=replace(fund().roles, weigher=DEPLOYER))
     assert found(config, facts(config)) == [
@@ -293,6 +299,13 @@ def test_what_was_retired_and_disabled_may_be_left_out() -> None:
     assert [line for _, line in found(config, facts(config, treasury=state))] == [
         f"assets[1].token: {TOKENS['WBTC']} was retired: leave it and its venues out, or bring it back as owner"
     ]
+
+
+def test_nothing_brings_a_retired_asset_back() -> None:
+    config, state = fund(), standing(fund())
+    retired = replace(state.assets[2], retired=True, buyable=False)
+    calls = remaining(config, facts(config), replace(state, assets=(*state.assets[:2], retired)), lambda *_: b"")
+    assert [call.function for call in calls] == []
 
 
 def test_code_of_another_version() -> None:
