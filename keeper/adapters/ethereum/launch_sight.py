@@ -53,7 +53,7 @@ class LaunchSight:
         try:
             book = await read_share_book(node, treasury.address, deployer, self._launch.drops, block, self._since)
         except LogsRefused as refusal:
-            raise SetupStopped(f"who was paid cannot be told: {refusal}; use another node, or say --from-block") from None
+            raise SetupStopped(f"who was paid cannot be told: {refusal}; another node, or --from-block?") from None
         account = await node.account(deployer)
         return LaunchFacts(
             block=block,
