@@ -146,14 +146,14 @@ def test_a_bucket_that_is_less_than_half_full_waits_and_says_until_when(market: 
 
 @given(funds(budgets=True))
 def test_with_full_buckets_something_is_traded_whenever_the_smallest_trade_fits(market: Market) -> None:
-    """A million dollars, a smallest trade of 50: the buckets hold at least 100 and 30,000 USD."""
+    """A million dollars, a smallest trade of 5,000: the buckets hold at least 100 USD of losses, 30,000 of turnover."""
     limits = replace(
         market.treasury.limits,
         loss_cap=max(Bps(1), market.treasury.limits.loss_cap),
         turnover_cap=max(Bps(300), market.treasury.limits.turnover_cap),
-        max_cost=max(Bps(150), market.treasury.limits.max_cost),
+        max_cost=max(Bps(300), market.treasury.limits.max_cost),
     )
-    market = f.with_policy(f.with_limits(market, limits), min_trade=f.usd(50))
+    market = f.with_policy(f.with_limits(market, limits), min_trade=f.usd(5_000))
     assume(not any(asset.target == 0 for asset in market.treasury.assets))
     free, _ = plan_of(wide(market))
     assume(free.swaps)

@@ -125,16 +125,26 @@ def _selections(desk: Desk, orders: Sequence[Order], purse: Purse) -> Iterator[D
 
 
 def _largest_part(desk: Desk, purse: Purse) -> Draft | None:
-    """The draft that goes as far as fits. None when no part that fits trades anything."""
-    low, high, best = 0, STEPS, None
+    """The draft that goes as far as fits. None when no part that fits trades anything.
+
+    What a plan spends grows with the part, so the buckets are searched by halves. What it costs for its progress does
+    not: just where a buy becomes too small, a sell is left alone. From where the buckets bear it, parts get smaller by
+    a fifth until that fits as well.
+    """
+
+    def draft(steps: int) -> Draft:
+        return replace(desk, part=Fraction(steps, STEPS)).settled()
+
+    low, high = 0, STEPS + 1
     while high - low > 1:
         middle = (low + high) // 2
-        draft = replace(desk, part=Fraction(middle, STEPS)).settled()
-        if purse.shortages(draft):
+        if any(short.budget for short in purse.shortages(draft(middle))):
             high = middle
         else:
-            low, best = middle, draft if draft.orders else best
-    return best
+            low = middle
+    while low and purse.shortages(found := draft(low)):
+        low = low * 4 // 5
+    return found if low and found.orders else None
 
 
 def _nothing(desk: Desk) -> Draft:

@@ -89,7 +89,9 @@ def _headline(fund: Mapping[str, Any]) -> str:
         return f"a transaction is open ({fund['intent']['state']})"
     if decision["action"] in ("blocked", "reverted", "failed"):
         return f"not trading: {decision['reason']}"
-    words = {"held": "inside its thresholds", "submitted": "rebalanced", "planned": "would rebalance (dry run)"}
+    if decision["action"] == "held":
+        return f"holding: {decision['reason']}"
+    words = {"submitted": "rebalanced", "planned": "would rebalance (dry run)"}
     return words[decision["action"]]
 
 

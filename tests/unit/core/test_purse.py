@@ -146,11 +146,31 @@ def test_a_piece_below_the_smallest_trade_is_said_to_be_so() -> None:
 # ----------------------------------------------------------------------------------------------- selections
 
 
-def test_pieces_too_small_to_trade_make_way_for_the_largest() -> None:
-    """12.5 % of NAV in eight pieces are 15,600 USD each: below 20,000, four of 31,000 are not."""
-    made = planned(from_cash(count=8, min_trade=f.usd(20_000)))
-    assert [swap.value_in / E18 for swap in made.swaps] == pytest.approx([31_250] * 4, rel=0.002)
+@pytest.mark.parametrize(("least", "size", "count"), [(20_000, 31_250, 4), (60_000, 62_500, 2), (90_000, 100_000, 1)])
+def test_pieces_too_small_to_trade_make_way_for_fewer(least: int, size: int, count: int) -> None:
+    """12.5 % of NAV in eight pieces are 15,600 USD each; one alone is at most 10 % of NAV."""
+    made = planned(from_cash(count=8, min_trade=f.usd(least)))
+    assert [swap.value_in / E18 for swap in made.swaps] == pytest.approx([size] * count, rel=0.002)
     assert made.notes[0].startswith("cut to the loss budget")
+
+
+def test_what_waits_makes_room_for_a_whole_order() -> None:
+    """Seven sells for one buy: in proportion all but the largest stay below 30,000 USD for as long as the budget bears
+    it, and the largest goes half its way. Fewer at a time use the budget up.
+    """
+    over = [60_000] + [56_600] * 6
+    assets = [f.asset(i, f"A{i}", price=10, balance=(50_000 + off) // 10, target=500) for i, off in enumerate(over)]
+    assets.append(f.asset(7, "B", price=10, balance=5_000, target=4_496))
+    assets.append(
+        f.asset(8, "USDC", price=1, balance=1_000_000 - 350_000 - sum(over) - 50_000, target=2_004, decimals=6)
+    )
+    market = f.market(
+        assets, f.star(assets, depth=10**12), of=f.fund(hub=assets[-1].token), rules=f.policy(min_trade=f.usd(30_000))
+    )
+    market = f.with_limits(market, f.strict_limits())
+    made = planned(market)
+    assert 1 < len(made.swaps) < 4
+    assert effect_of(market, made).progress > f.usd(55_000)
 
 
 def test_what_costs_more_than_the_treasury_pays_is_left_out() -> None:
@@ -201,8 +221,17 @@ def test_an_exit_that_nobody_asks_for_is_kept() -> None:
 
 
 def test_the_crumbs_of_an_exit_go_with_it() -> None:
-    """WETH lacks 30 USD less than the exit of WBTC brings: what would be left could not be sold by itself."""
-    market = f.aim(f.market(), WBTC=0, WETH=8_000)
-    market = f.hold(market, WETH=399, WBTC="0.05075", USDC=200_000)
+    """The hub lacks 2,000 USD and WETH 30, too little to buy: of 2,030 the last 30 could not be sold by themselves."""
+    market = f.aim(f.hold(f.market(), WETH="399.985", WBTC="0.05075", USDC=198_000), WBTC=0, WETH=8_000)
     made = planned(f.with_treasury(market, limits=f.limits(min_drift=Bps(0))))
+    assert [(swap.asset_in, swap.asset_out) for swap in made.swaps] == [(WBTC, USDC)]
     assert made.holdings_after[WBTC] == 0
+
+
+def test_what_is_left_of_an_exit_and_is_no_crumb_waits() -> None:
+    """WETH lacks 300 USD and may not be bought."""
+    market = f.aim(f.hold(f.market(), WETH="399.85", WBTC="0.0575", USDC=198_000), WBTC=0, WETH=8_000)
+    market = f.with_asset(f.with_treasury(market, limits=f.limits(min_drift=Bps(0))), WETH, buyable=False)
+    made = planned(market)
+    left = Fraction(made.holdings_after[WBTC], 10**8) * 40_000
+    assert float(left) == pytest.approx(300, abs=10)
