@@ -9,6 +9,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$ROOT"
 VENV=$ROOT/.venv
 PYTHON=$VENV/bin/python
+AUDIT=$VENV/audit
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 2; }
@@ -64,13 +65,29 @@ install_node_packages() {
   printf '%s' "$want" >contracts/node_modules/.stamp
 }
 
+# Slither and halmos pin an older web3, so they live apart. Only scripts/audit_contracts asks for them.
+install_audit_tools() {
+  local want
+  want=$(hash_of requirements-audit.lock)
+  stamped "$AUDIT/.stamp" "$want" && return
+  say "setting up: Slither and halmos (once)"
+  rm -rf "$AUDIT"
+  "$(find_python)" -m venv "$AUDIT" || die "could not create $AUDIT"
+  "$AUDIT/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.lock
+  printf '%s' "$want" >"$AUDIT/.stamp"
+}
+
 bootstrap() {
-  exec 9>"$ROOT/.bootstrap.lock"
-  flock 9
   install_python_packages
   install_node
   install_node_packages
+}
+
+locked() {
+  exec 9>"$ROOT/.bootstrap.lock"
+  flock 9
+  "$@"
   exec 9>&-
 }
 
-bootstrap
+locked bootstrap

@@ -1,0 +1,1 @@
+"""Static analysis and proofs of the contracts: Slither and halmos, and what makes their answers pass or fail."""
