@@ -18,6 +18,9 @@ SOLVER_TIMEOUT = "30s"
 # Every list of a proof's arguments: as many as the fund of the proofs has assets.
 ARRAY_LENGTHS = "2"
 
+# halmos prints the whole bytecode of every contract that it has no source of.
+NOISE = re.compile(r" {9}|WARNING +unknown deployed bytecode")
+
 
 class ToolError(Exception):
     """A tool did not do its work: what it said."""
@@ -92,6 +95,9 @@ def halmos(contract: str, checks: list[str]) -> list[Proof]:
     if not report.exists():
         raise ToolError(told)
     results = [result for results in json.loads(report.read_text())["test_results"].values() for result in results]
+    told = "\n".join(
+        line for line in told.splitlines() if not re.match(r" {9}|WARNING +unknown deployed bytecode", line)
+    )
     by_name = {result["name"].split("(")[0]: result for result in results}
     return [_proof(name, by_name.get(name), told) for name in checks]
 
