@@ -18,7 +18,8 @@ SOLVER_TIMEOUT = "30s"
 # Every list of a proof's arguments: as many as the fund of the proofs has assets.
 ARRAY_LENGTHS = "2"
 
-# halmos prints the whole bytecode of every contract that it has no source of.
+# halmos colours what nobody's terminal reads, and prints the whole bytecode of every contract that it has no source of.
+COLOUR = re.compile(r"\x1b\[\d+m")
 NOISE = re.compile(r" {9}|WARNING +unknown deployed bytecode")
 
 
