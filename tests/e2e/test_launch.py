@@ -18,6 +18,7 @@ from scripts.localchain.node import Tx
 from scripts.localchain.tokens import set_answer
 from tests.e2e.nursery import Nursery
 from tests.e2e.setups import DEAD, Operator, holders, kill_when, run_and_kill
+from tests.e2e.stingy import stingy_node
 
 pytestmark = pytest.mark.e2e
 
@@ -254,6 +255,21 @@ def test_transfers_of_nothing_in_the_deployers_name_stop_nobody(operator: Operat
     done = operator.launch()
     assert done.code == 0, done.stderr
     assert operator.received(treasury_of(operator)) == DUE
+
+
+def test_a_node_that_serves_few_logs_at_a_time_is_enough(operator: Operator) -> None:
+    with stingy_node(operator.chain.url, 3) as gateway:
+        done = operator.launch(RPC_URL=gateway.url)
+    assert done.code == 0, done.stderr
+    assert operator.received(treasury_of(operator)) == DUE
+
+
+def test_without_logs_nobody_is_paid(operator: Operator) -> None:
+    with stingy_node(operator.chain.url, 0) as gateway:
+        done = operator.launch(RPC_URL=gateway.url)
+    assert done.code == 3
+    assert "who was paid cannot be told" in done.stderr
+    assert view(operator, "totalSupply()(uint256)") == 0
 
 
 def test_what_is_missing_is_told_at_once_and_nothing_is_sent(

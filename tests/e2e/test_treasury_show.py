@@ -13,6 +13,7 @@ from scripts.localchain.node import Tx
 from tests.e2e.keepers import Done, Keeper
 from tests.e2e.nursery import Nursery
 from tests.e2e.setups import Operator, holders
+from tests.e2e.stingy import stingy_node
 
 pytestmark = pytest.mark.e2e
 
@@ -112,6 +113,26 @@ def test_after_a_rebalance(chain: LocalChain, keeper: Keeper, treasury: str, onl
     assert "last rebalance: id 1" in words
     assert event["tx_hash"] in words
     assert keeper("treasury", "show", "--json").json["treasury"] == treasury  # by the database's only fund
+
+
+def test_nodes_that_serve_few_logs_or_none(chain: LocalChain, treasury: str, onlooker: Keeper) -> None:
+    """Roles and the last rebalance are found in the blocks of their time; without logs the rest is shown."""
+    owner(chain, treasury, "setKeeper(address,uint64)", accounts.ARBITRAGEUR, chain.node.head()[1] + 1_000)
+    chain.node.mine()
+    plain = seen(onlooker, treasury)
+    assert len(plain["roles"]["keepers"]) == 2
+    with stingy_node(chain.url, 2) as gateway:
+        onlooker.environment["RPC_URL"] = gateway.url
+        assert seen(onlooker, treasury) == plain
+    with stingy_node(chain.url, 0) as gateway:
+        onlooker.environment["RPC_URL"] = gateway.url
+        state = seen(onlooker, treasury)
+        assert state["roles"]["keepers"] == []
+        (missing,) = state["missing"]
+        assert missing.startswith("keepers that are not configured here: the node does not serve the logs of block")
+        assert {**state, "missing": [], "roles": plain["roles"]} == plain
+        onlooker.environment["KEEPER_ADDRESS"] = accounts.KEEPER
+        assert [role["address"] for role in seen(onlooker, treasury)["roles"]["keepers"]] == [accounts.KEEPER]
 
 
 @pytest.mark.parametrize("answer", [0, -1, 2**100])
