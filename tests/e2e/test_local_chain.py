@@ -20,8 +20,10 @@ from scripts.localchain.state import environment_lines
 pytestmark = pytest.mark.e2e
 
 SNAPSHOT = (
-    "snapshot()((address,address,address,bool,uint64,uint64,uint256,(uint16,uint16,uint16,uint32),"
-    "(address,address,uint8,uint8,uint32,uint16,bool,uint128,uint128)[],(address,uint8,uint8,uint8,uint24,bool)[]))"
+    "snapshot()((address,address,address,bool,uint64,uint64,uint256,"
+    "(uint16,uint16,uint16,uint16,uint16,uint16,uint16,uint16,uint32,uint32),(uint256,uint256,uint256),"
+    "(address,address,uint8,uint8,uint32,uint16,bool,bool,uint128,uint128)[],"
+    "(address,uint8,uint8,uint8,uint24,bool)[]))"
 )
 REBALANCE = "rebalance((uint16,bool,uint112,uint112)[],uint64,uint64,bytes32)"
 SWAPPED = "0x" + keccak(text="SwapExecuted(uint64,uint16,address,address,uint256,uint256,uint256,uint256)").hex()
@@ -90,13 +92,14 @@ def test_quoter_and_router_quote_the_spot_less_fee_and_impact(chain: LocalChain)
 
 def test_treasury_is_seeded_on_target_with_roles_apart(chain: LocalChain) -> None:
     treasury = chain.deployment.treasuries[0]
-    owner, guardian, weigher, paused, last_id, _, supply, limits, assets, venues = chain.node.rpc.view(
+    owner, guardian, weigher, paused, last_id, _, supply, limits, budgets, assets, venues = chain.node.rpc.view(
         treasury.address, SNAPSHOT
     )
     parties = [owner, guardian, weigher, accounts.KEEPER.lower(), accounts.ARBITRAGEUR.lower()]
     assert len(set(parties)) == len(parties)
     assert (paused, last_id, supply) == (False, 0, 2_000_000 * 10**18)
-    assert limits == (100, 1000, 10, 900)
+    assert limits == (100, 100, 20_000, 1_000, 150, 10, 5_000, 2_500, 900, DAY)
+    assert budgets == (100 * 10**14, 20_000 * 10**14, 2_500 * 10**14)
     assert sum(asset[5] for asset in assets) == 10_000
     assert {VenueKind(venue[1]) for venue in venues} == set(VenueKind)
     assert largest_drift(chain.node, treasury, chain.node.head()[0]) < Fraction(1, 10**6)
