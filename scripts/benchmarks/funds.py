@@ -1,7 +1,7 @@
 """A local chain with as many funds as wanted, and the real keeper opened on it.
 
-Every fund is a treasury of its own: deployed, configured and seeded by the same functions as the local chain's
-first. They share the eight tokens, the feeds and the pools.
+Every fund is a treasury of its own, set up by the same functions as the local chain's first: those of `keeper deploy`,
+`launch` and `handover`. They share the eight tokens, the feeds and the pools.
 """
 
 import asyncio
@@ -20,17 +20,14 @@ from keeper.settings import Settings, address_or_none
 from keeper.wiring.daemon import open_world
 from keeper.wiring.funds import renew_policies
 from keeper.wiring.places import Library
-from scripts.localchain import accounts, contracts, fund
-from scripts.localchain.anvil import SETUP_GAS_LIMIT
+from scripts.localchain import accounts, fund
 from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.config import DAY, default_config
-from scripts.localchain.deployment import BLOCK_GAS_LIMIT
 from scripts.localchain.fund import Treasury
 from scripts.localchain.lockstep import lockstep_environment
 
 STEP_SECONDS = DAY // 2
 """Chain time between two moves of the market."""
-_CONTRACTS_PER_BLOCK = 10  # a request of more than two megabytes is refused
 
 
 @contextlib.contextmanager
@@ -39,18 +36,7 @@ def chain_of_funds(folder: Path, count: int) -> Iterator[tuple[LocalChain, list[
     with local_chain(folder, default_config()) as chain:
         first = chain.deployment.treasuries[0]
         specs = [replace(first.spec, name=f"Fund {n}", symbol=f"F{n}") for n in range(2, count + 1)]
-        dex, node = chain.deployment.uniswap, chain.node
-        node.rpc.call("evm_setBlockGasLimit", hex(SETUP_GAS_LIMIT))
-        made = [fund.contract(spec, dex) for spec in specs]
-        for start in range(0, len(made), _CONTRACTS_PER_BLOCK):
-            contracts.deploy_missing(node, made[start : start + _CONTRACTS_PER_BLOCK])
-        further = [Treasury(spec, code.address, first.tokens) for spec, code in zip(specs, made, strict=True)]
-        for treasury in further:
-            node.execute(fund.set_up(treasury, dex, chain.deployment.pools))
-            node.execute(fund.renew_keepers(node, [treasury], node.head()[1]))
-        node.rpc.call("evm_setBlockGasLimit", hex(BLOCK_GAS_LIMIT))
-        node.mine()
-        yield chain, [first, *further]
+        yield chain, [first, *fund.set_up(chain.node, chain.deployment.ground, specs, folder)]
 
 
 @dataclass(frozen=True, slots=True)

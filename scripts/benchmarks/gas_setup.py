@@ -1,28 +1,32 @@
 """What a treasury costs before it trades, and afterwards to change: its deployment and every call of a role."""
 
-from dataclasses import replace
-
 from scripts.benchmarks.metering import Meter, call, signature
 from scripts.localchain import accounts, tokens
 from scripts.localchain.chain import LocalChain
 from scripts.localchain.config import DAY
-from scripts.localchain.fund import contract
+from scripts.localchain.contracts import Deployable
 from scripts.localchain.node import Tx
 
 _SHARES = 2_000_000 * 10**18
 _FRESH = f"0x{'fd' * 20}"
+_NOBODY = f"0x{'00' * 20}"
 
 
 class Setup:
-    """A second treasury of the local chain's eight assets, so that the first one's roles and lists stay as they are."""
+    """A second treasury of the local chain's eight assets, so that the first one's roles and lists stay as they are.
+
+    No fund that anybody uses: each of its functions is called once, by itself, for its gas.
+    """
 
     def __init__(self, chain: LocalChain, meter: Meter) -> None:
         self._chain, self._meter = chain, meter
         self._first = chain.deployment.treasuries[0]
         snapshot = chain.node.rpc.view(self._first.address, signature("Treasury", "snapshot"))
         self._assets, self._venues = [list(each) for each in snapshot[-2]], snapshot[-1]
-        spec = replace(self._first.spec, name="Second", symbol="SEC")
-        self._deployable = contract(spec, chain.deployment.uniswap)
+        dex = chain.deployment.uniswap
+        arguments = ("Second", "SEC", accounts.OWNER, dex.v2_factory, dex.v3_factory, _NOBODY)
+        types = "(string,string,address,address,address,address)"
+        self._deployable = Deployable.of("treasury Second", "Treasury", types, *arguments)
         self._last = len(self._assets) - 1
 
     def measure(self) -> None:
@@ -81,9 +85,9 @@ class Setup:
         self._by(guardian, "revokeWeigher", "revokeWeigher")
         self._owner("retireAsset", "retireAsset", self._last)
         self._owner("dropAsset", "dropAsset", self._last)
-        strange = call("lost", accounts.OWNER, self._first.address, "Treasury", "transfer", self._deployable.address, 7)
-        self._meter.send(strange)
-        self._owner("rescue", "rescue", self._first.address, _FRESH, 7)
+        strange, lost = self._first.address, (self._deployable.address, 7)
+        self._meter.send(call("lost", accounts.HOLDERS[0], strange, "Treasury", "transfer", *lost))
+        self._owner("rescue", "rescue", strange, _FRESH, 7)
 
     def _hand_over(self) -> None:
         self._owner("transferOwnership", "transferOwnership", accounts.GUARDIAN)

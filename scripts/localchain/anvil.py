@@ -12,6 +12,7 @@ from scripts.localchain.process import Child
 ROOT = Path(__file__).resolve().parents[2]
 CHAIN_ID = 31337
 MNEMONIC = "test test test test test test test test test test test junk"  # Anvil's own: public, worthless
+ACCOUNTS = 12  # of that mnemonic, for which the node signs
 SETUP_GAS_LIMIT = 1_000_000_000
 LISTENING = re.compile(r"Listening on [\d.]+:(\d+)")
 
@@ -42,7 +43,8 @@ def running_anvil(
 
 def _arguments(port: int, fork_url: str | None, genesis_timestamp: int | None) -> list[str | Path]:
     arguments: list[str | Path] = [_binary(), "--host", "127.0.0.1", "--port", str(port), "--mnemonic", MNEMONIC]
-    arguments += ["--chain-id", str(CHAIN_ID), "--slots-in-an-epoch", "1", "--no-mining", "--order", "fifo"]
+    arguments += ["--accounts", str(ACCOUNTS), "--chain-id", str(CHAIN_ID)]
+    arguments += ["--slots-in-an-epoch", "1", "--no-mining", "--order", "fifo"]
     # Room for the whole set-up in a few blocks; the devnet lowers it to that of the real chain afterwards.
     arguments += ["--gas-limit", str(SETUP_GAS_LIMIT)]
     if fork_url is not None:

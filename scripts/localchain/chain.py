@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.localchain import fund
 from scripts.localchain.anvil import running_anvil
 from scripts.localchain.config import DevnetConfig
 from scripts.localchain.deployment import Deployment, deploy
@@ -41,9 +42,11 @@ def local_chain(
 ) -> Iterator[LocalChain]:
     """A chain with all of `config` on it, gone when the context ends. It mines on demand until told otherwise.
 
-    `folder` takes Anvil's log. Raises AnvilError, RpcError or TransactionFailed when the set-up does not succeed.
+    `folder` takes Anvil's log, and the funds' files and records. Raises AnvilError, RpcError or TransactionFailed when
+    the set-up does not succeed.
     """
     log = folder / "anvil.log"
     with running_anvil(log, port=port, fork_url=fork_url, genesis_timestamp=genesis_timestamp) as node:
-        deployment = deploy(node, config)
+        fund.forget(config.funds, folder)
+        deployment = deploy(node, config, folder)
         yield LocalChain(node, deployment, Market(node, deployment))

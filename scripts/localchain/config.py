@@ -4,6 +4,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum, IntEnum
 
+from keeper.core.setup.config import LimitsConfig
+from scripts.localchain.accounts import KEEPER
+
 FEED_DECIMALS = 8
 DAY = 86_400
 
@@ -55,33 +58,17 @@ class PoolSpec:
     depth: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The treasury's limits (`ITreasury.Limits`), in its order: bps, and seconds. Defaults are the contract's."""
-
-    max_slip_bps: int = 100
-    loss_cap_bps: int = 5
-    turnover_cap_bps: int = 2_500
-    per_trade_bps: int = 1_000
-    max_cost_bps: int = 150
-    min_drift_bps: int = 10
-    max_weight_bps: int = 5_000
-    shift_cap_bps: int = 2_500
-    cooldown: int = 900
-    window: int = DAY
-
-
-OPEN_BUDGETS = Limits(loss_cap_bps=100, turnover_cap_bps=20_000)
+OPEN_BUDGETS = LimitsConfig(loss_cap_bps=100, turnover_cap_bps=20_000)
 """A replay rebalances 13 to 36 % of drift in one go, which the contract's own budgets spread over days: 5 bps of
 losses pay for about 15 % of turnover through pools that take 0.3 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class FundSpec:
-    """A treasury. `targets` are weights in bps by symbol and sum to 10,000; their order is that of its assets.
+    """A fund to set up. `targets` are weights in bps by symbol and sum to 10,000; their order is that of its assets.
 
     `holdings` are the weights that it is seeded with, the targets when left out. `venues` are the kinds that
-    every fitting pool is listed as. Feeds older than `max_age` seconds are stale to it.
+    every fitting pool is listed as. Feeds older than `max_age` seconds are stale to it. It has one share per USD.
     """
 
     name: str
@@ -89,9 +76,10 @@ class FundSpec:
     size_usd: Decimal
     targets: dict[str, int]
     holdings: dict[str, int] | None = None
-    limits: Limits = OPEN_BUDGETS
+    limits: LimitsConfig = OPEN_BUDGETS
     venues: tuple[VenueKind, ...] = (VenueKind.V2_PAIR, VenueKind.V3_POOL, VenueKind.V2_ROUTER, VenueKind.V3_ROUTER)
     max_age: int = DAY + 3600
+    keepers: tuple[str, ...] = (KEEPER,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +156,7 @@ _TARGETS = {
 }
 
 
-def default_config(size_usd: Decimal = Decimal(2_000_000), limits: Limits | None = None) -> DevnetConfig:
+def default_config(size_usd: Decimal = Decimal(2_000_000), limits: LimitsConfig | None = None) -> DevnetConfig:
     """Eight assets, eighteen pools, one fund that holds all of them at its targets."""
     fund = FundSpec("Large Cap Index", "LCI", size_usd, _TARGETS, limits=limits or OPEN_BUDGETS)
     return DevnetConfig(_ASSETS, _POOLS, (fund,))

@@ -1,9 +1,9 @@
 """Creation code from the built artifacts, and deployment at an address that follows from what is deployed.
 
-Everything goes through the deterministic deployer that Anvil and most chains carry (CREATE2 with salt 0). The
+Everything goes through the deterministic deployment proxy that Anvil and most chains carry (CREATE2, salt 0). The
 address of a contract is then a function of its code and constructor arguments: on a fork of another local chain
 "is it there?" is one `eth_getCode`, and nothing has to be remembered between runs.
-The deployer is `msg.sender` of every constructor, so it mints the tokens and sets the feeds; Anvil speaks for it.
+The proxy is `msg.sender` of every constructor, so it mints the tokens and sets the feeds; Anvil speaks for it.
 """
 
 import json
@@ -50,7 +50,7 @@ class Deployable:
 
     @property
     def address(self) -> str:
-        """EIP-1014: the last 20 bytes of keccak(0xff, deployer, salt, keccak(creation code))."""
+        """EIP-1014: the last 20 bytes of keccak(0xff, proxy, salt, keccak(creation code))."""
         preimage = b"\xff" + bytes.fromhex(DEPLOYER[2:]) + _SALT + keccak(self.creation_code)
         return to_checksum_address(keccak(preimage)[12:])
 

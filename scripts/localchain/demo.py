@@ -1,5 +1,6 @@
-"""`scripts/demo`: the real keeper daemon keeps a treasury on target while the market moves, on the real Uniswap.
+"""`scripts/demo`: a fund is set up, and the real keeper daemon keeps it on target while the market moves.
 
+It is set up on the real Uniswap by the functions of `keeper deploy`, `keeper launch` and `keeper handover`.
 The default market is a seeded random walk of half-day steps; `--prices` replays real daily prices instead, a cycle a
 day. Chain, database and logs go to a fresh folder under `.demo/`. Exit code 0 only when at least one rebalance
 brought the drift below the threshold, nothing failed, and the books agree with the receipts to the last unit.
@@ -25,7 +26,7 @@ from scripts.localchain.lockstep import DATABASE, KeeperFailed, Lockstep, Step, 
 from scripts.localchain.node import TransactionFailed
 from scripts.localchain.paths import BadPriceFile, daily_prices, midnight, random_walk
 from scripts.localchain.process import Stopped, stopping_on_signals
-from scripts.localchain.report import Result, cycle_line
+from scripts.localchain.report import Result, cycle_line, setup_lines
 from scripts.localchain.rpc import RpcError
 from scripts.localchain.state import environment_lines
 
@@ -110,6 +111,8 @@ def _run(script: Script, folder: Path, options: argparse.Namespace) -> int:
     with local_chain(folder, script.config, genesis_timestamp=genesis) as chain:
         count = len(chain.deployment.deployed)
         _say(f"local chain at {chain.url}: {count} contracts and pools in {chain.deployment.seconds:.1f} s")
+        for line in setup_lines(chain.deployment.treasuries[0], folder):
+            _say(line)
         if script.replayed:
             chain.node.automine()
         else:

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from eth_utils.address import to_checksum_address
 
-from scripts.localchain import accounts, contracts, fund, published, tokens, uniswap
+from scripts.localchain import accounts, contracts, fund, owner, published, tokens, uniswap
 from scripts.localchain.config import DevnetConfig, PoolSpec
 from scripts.localchain.fund import Treasury
+from scripts.localchain.fund_files import Ground
 from scripts.localchain.node import Node, Tx
 from scripts.localchain.tokens import Token
 from scripts.localchain.uniswap import NO_ADDRESS, Pool, Uniswap
@@ -34,41 +36,42 @@ class Deployment:
         return next(token for token in self.tokens if token.symbol == symbol)
 
     @property
+    def ground(self) -> Ground:
+        """On which further funds can be set up."""
+        return Ground(self.uniswap, self.tokens, self.pools)
+
+    @property
     def native_feed(self) -> str:
         """Feed of the chain's own coin in USD."""
         return self.token("WETH").feed
 
 
-def deploy(node: Node, config: DevnetConfig) -> Deployment:
-    """Contracts, first prices, liquidity, treasuries; the node mines on demand until the caller says otherwise.
+def deploy(node: Node, config: DevnetConfig, folder: Path) -> Deployment:
+    """Contracts, first prices, liquidity, funds; the node mines on demand until the caller says otherwise.
 
-    Everything that depends only on what came before goes into one block. Raises TransactionFailed.
+    Of what is no fund, everything that depends only on what came before goes into one block. The funds' files go to
+    `folder`. Raises TransactionFailed.
     """
     started = time.monotonic()
     tokens.fund_accounts(node)
     dex, of_uniswap, standing = uniswap.contracts(published.look(node))
     listed, of_tokens = tokens.contracts(config.assets, dex.weth)
-    of_funds = [fund.contract(spec, dex) for spec in config.funds]
-    deployed, found = contracts.deploy_missing(node, [*of_uniswap, *of_tokens, *of_funds])
+    deployed, found = contracts.deploy_missing(node, [*of_uniswap, *of_tokens])
     reused = [*standing, *found]
     by_symbol = {token.symbol: token for token in listed}
 
     missing = _missing_pools(node, dex, config.pools, by_symbol)
     stock = _stock(node, dex, listed, bool(missing))
-    _execute(node, [*tokens.first_answers(node, listed), *stock, *_pool_transactions(config, dex, missing, by_symbol)])
+    _execute(node, [*tokens.fresh_answers(node, listed), *stock, *_pool_transactions(config, dex, missing, by_symbol)])
     pools = _locate_pools(node, dex, config.pools, by_symbol)
     new_pools = {id(spec) for spec in missing}
     for spec, pool in zip(config.pools, pools, strict=True):
         (deployed if id(spec) in new_pools else reused).append(pool.label)
 
-    treasuries = tuple(
-        Treasury(spec, contract.address, tuple(by_symbol[symbol] for symbol in spec.targets))
-        for spec, contract in zip(config.funds, of_funds, strict=True)
-    )
+    treasuries = tuple(fund.set_up(node, Ground(dex, tuple(listed), pools), config.funds, folder))
     for treasury in treasuries:
-        if not fund.is_seeded(node, treasury.address):
-            node.execute(fund.set_up(treasury, dex, pools))
-    _execute(node, fund.renew_keepers(node, treasuries, node.head()[1]))
+        (deployed if treasury.steps else reused).append(f"treasury {treasury.spec.name}")
+    _execute(node, owner.renew_keepers(node, treasuries, node.head()[1]))
     node.rpc.batch(
         [
             ("evm_setBlockGasLimit", [hex(BLOCK_GAS_LIMIT)]),

@@ -95,7 +95,7 @@ def _as_text(deployment: Deployment, environment: dict[str, str], env_file: Path
         f"deployed {len(deployment.deployed)}, reused {len(deployment.reused)}, in {deployment.seconds:.1f} s",
         "",
         "Treasuries",
-        *(f"  {treasury.address}  {treasury.spec.name}" for treasury in deployment.treasuries),
+        *(f"  {each.address}  {each.spec.name}, set up from {each.files.config}" for each in deployment.treasuries),
         "Assets (token, feed)",
         *(f"  {t.address}  {t.feed}  {t.symbol:6} {t.spec.decimals:2} decimals" for t in deployment.tokens),
         "Pools",
@@ -123,6 +123,7 @@ def _as_json(deployment: Deployment, environment: dict[str, str], env_file: Path
         "deployed": deployment.deployed,
         "reused": deployment.reused,
         "treasuries": {treasury.spec.name: treasury.address for treasury in deployment.treasuries},
+        "configurations": {treasury.spec.name: str(treasury.files.config) for treasury in deployment.treasuries},
         "tokens": {token.symbol: token.address for token in deployment.tokens},
         "feeds": {token.symbol: token.feed for token in deployment.tokens},
         "pools": {pool.label: pool.address for pool in deployment.pools},
@@ -142,6 +143,9 @@ def _roles() -> dict[str, str]:
         "keeper": accounts.KEEPER,
         "liquidity_provider": accounts.LIQUIDITY_PROVIDER,
         "arbitrageur": accounts.ARBITRAGEUR,
+        "deployer": accounts.DEPLOYER,
+        "first_holder": accounts.HOLDERS[0],
+        "second_holder": accounts.HOLDERS[1],
     }
 
 

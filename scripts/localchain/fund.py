@@ -1,119 +1,160 @@
-"""Treasuries on the local chain: deployed, told what to hold and where to trade, seeded in kind, given a keeper."""
+"""Funds of the local chain, set up as every fund is: by `keeper deploy`, `keeper launch` and `keeper handover`.
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from decimal import Decimal
+Their functions run in this process, with the deployer's and the owner's keys of Anvil's published mnemonic, on the
+files that `fund_files` writes. There is no other way to a fund here.
+"""
 
-from scripts.localchain import accounts
-from scripts.localchain.config import FundSpec, VenueKind
-from scripts.localchain.contracts import Deployable
-from scripts.localchain.node import Node, Tx
-from scripts.localchain.tokens import Token, answer_of, grant
-from scripts.localchain.uniswap import Pool, Uniswap
+import asyncio
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
 
-KEEPER_TERM = 30 * 86_400  # the longest that the treasury grants
-RENEW_BELOW = 15 * 86_400
-SHARES = 10**18  # one share per USD of the first NAV
+from eth_account.signers.local import LocalAccount
 
-_ASSET = "(address,address,uint8,uint8,uint32,uint16,bool,bool,uint128,uint128)"
-_NO_SEQUENCER = "0x" + "00" * 20
-_VENUE = "(address,uint8,uint8,uint8,uint24,bool)"
-_LIMITS = f"({','.join(['uint16'] * 8)},uint32,uint32)"
+from keeper.adapters.config_file import read_fund_config
+from keeper.adapters.deployments import record_path
+from keeper.adapters.ethereum.chain import EthereumChain
+from keeper.adapters.ethereum.signer import LocalSigner
+from keeper.core.mistakes import ConfigurationError, SetupStopped
+from keeper.core.setup.calls import Sent
+from keeper.core.setup.config import FundConfig
+from keeper.core.setup.handover import Standing
+from keeper.core.units import Address
+from keeper.ports import ChainUnavailable
+from keeper.wiring.handover import Part, hand_over
+from keeper.wiring.launch import launch_fund
+from keeper.wiring.setup import deploy_fund, look_at_fund
+from scripts.localchain import accounts, tokens
+from scripts.localchain.anvil import CHAIN_ID
+from scripts.localchain.config import FundSpec
+from scripts.localchain.fund_files import FundFiles, Ground, seed_amounts
+from scripts.localchain.node import Node, TransactionFailed
+from scripts.localchain.tokens import Token
+
+RECORDS = "deployments"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one of the three commands sent."""
+
+    command: str
+    sent: tuple[Sent, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Treasury:
-    """A fund's treasury; `tokens` in the order of its list of assets."""
+    """A fund's treasury; `tokens` in the order of its list of assets. `steps` are empty when it was found standing."""
 
     spec: FundSpec
     address: str
     tokens: tuple[Token, ...]
+    files: FundFiles
+    steps: tuple[Step, ...] = ()
 
 
-def contract(spec: FundSpec, uniswap: Uniswap) -> Deployable:
-    arguments = (spec.name, spec.symbol, accounts.OWNER, uniswap.v2_factory, uniswap.v3_factory, _NO_SEQUENCER)
-    types = "(string,string,address,address,address,address)"
-    return Deployable.of(f"treasury {spec.name}", "Treasury", types, *arguments)
+def forget(specs: Iterable[FundSpec], folder: Path) -> None:
+    """Records of an earlier chain of this folder: it is gone, and this one's transactions would not fit to them."""
+    for spec in specs:
+        record_path(folder / RECORDS, CHAIN_ID, spec.name).unlink(missing_ok=True)
 
 
-def is_seeded(node: Node, treasury: str) -> bool:
-    supply: int = node.rpc.view(treasury, "totalSupply()(uint256)")
-    return supply > 0
+def set_up(node: Node, ground: Ground, specs: Sequence[FundSpec], folder: Path) -> list[Treasury]:
+    """Treasuries with everything that a keeper needs, one after the other; those that stand already are found.
+
+    Configurations, lists and records go to `folder`. Raises TransactionFailed.
+    """
+    with node.on_demand():
+        return _in_a_loop(_all(node, ground, specs, folder))
 
 
-def set_up(treasury: Treasury, uniswap: Uniswap, pools: Sequence[Pool]) -> list[Tx]:
-    """Everything the owner does before a keeper may trade, in order."""
-    return [
-        *_list_assets(treasury),
-        *_list_venues(treasury, uniswap, pools),
-        _set_limits(treasury),
-        _owner(treasury, "setTargets(uint16[])", [treasury.spec.targets[token.symbol] for token in treasury.tokens]),
-        _owner(treasury, "setGuardian(address)", accounts.GUARDIAN),
-        _owner(treasury, "setWeigher(address)", accounts.WEIGHER),
-        *_seed(treasury),
-    ]
+def _in_a_loop(work: Coroutine[Any, Any, T]) -> T:
+    """In a thread: whoever asks may have a loop of their own."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
-def renew_keepers(node: Node, treasuries: Sequence[Treasury], now: int) -> list[Tx]:
-    """The keeper's role, where it is missing or ends within 15 days of `now` (chain time, seconds)."""
-    query = "keeperUntil(address)(uint64)"
-    until = node.rpc.views([(treasury.address, query, (accounts.KEEPER,)) for treasury in treasuries])
-    return [
-        _owner(treasury, "setKeeper(address,uint64)", accounts.KEEPER, now + KEEPER_TERM)
-        for treasury, end in zip(treasuries, until, strict=True)
-        if end < now + RENEW_BELOW
-    ]
+async def _all(node: Node, ground: Ground, specs: Sequence[FundSpec], folder: Path) -> list[Treasury]:
+    async with EthereumChain(node.url, CHAIN_ID) as chain:
+        return [await _Founding(node, chain, spec, ground, folder).run() for spec in specs]
 
 
-def _owner(treasury: Treasury, signature: str, *args: object) -> Tx:
-    label = f"{treasury.spec.name}: {signature.partition('(')[0]}"
-    return Tx.call(label, accounts.OWNER, treasury.address, signature, *args)
+@dataclass(slots=True)
+class _Founding:
+    """One fund."""
 
+    node: Node
+    chain: EthereumChain
+    spec: FundSpec
+    ground: Ground
+    folder: Path
+    config: FundConfig = field(init=False)
 
-def _list_assets(treasury: Treasury) -> list[Tx]:
-    txs = []
-    for token in treasury.tokens:
-        answer = answer_of(token.spec.price)
-        reach = 2 if token.spec.pegged else 1000
-        bounds = (max(1, answer // reach), answer * reach)
-        asset = (token.address, token.feed, token.spec.decimals, 8, treasury.spec.max_age, 0, True, False, *bounds)
-        txs.append(_owner(treasury, f"addAsset({_ASSET})", asset))
-    return txs
+    async def run(self) -> Treasury:
+        files = FundFiles.write(self.spec, self.ground, self.folder)
+        with self._told():
+            self.config = read_fund_config(files.config)
+            found = await self._handed_over()
+            steps: tuple[Step, ...] = ()
+            if found is None:
+                self._fill_purse()
+                found, steps = await self._set_up(files)
+        return Treasury(self.spec, found, self.ground.of(self.spec), files, steps)
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (ConfigurationError, SetupStopped, ChainUnavailable) as error:
+            raise TransactionFailed(f"{self.spec.name}: {'; '.join(str(error).splitlines())}") from error
 
-def _list_venues(treasury: Treasury, uniswap: Uniswap, pools: Sequence[Pool]) -> list[Tx]:
-    """Every pool of two of the fund's assets; each router once, for the first such pool of its version."""
-    index = {token.address: number for number, token in enumerate(treasury.tokens)}
-    fitting = [pool for pool in pools if pool.token0 in index and pool.token1 in index]
-    direct = {2: VenueKind.V2_PAIR, 3: VenueKind.V3_POOL}
-    routed = {2: (VenueKind.V2_ROUTER, uniswap.v2_router), 3: (VenueKind.V3_ROUTER, uniswap.v3_router)}
-    venues = [(pool.address, direct[pool.version], pool) for pool in fitting]
-    for version, (kind, router) in routed.items():
-        venues += [(router, kind, pool) for pool in fitting if pool.version == version][:1]
-    return [
-        _owner(
-            treasury,
-            f"addVenue({_VENUE})",
-            (target, int(kind), index[pool.token0], index[pool.token1], pool.fee_pips, True),
+    async def _handed_over(self) -> Address | None:
+        """The treasury, when it stands and is its owner's: on a fork of a chain that has it."""
+        seen = (await look_at_fund(self.config, self.chain, Address(accounts.DEPLOYER), folder=self.records)).plan
+        standing = seen.facts.treasury
+        return standing.address if standing is not None and standing.owner == self.config.owner else None
+
+    def _fill_purse(self) -> None:
+        """The deployer holds what the seed takes."""
+        listed = self.ground.of(self.spec)
+        held = tokens.balances_of(self.node, listed, accounts.DEPLOYER)
+        wanted = seed_amounts(self.spec, listed)
+        missing = [
+            tokens.grant(token, accounts.DEPLOYER, wants - has)
+            for token, has, wants in zip(listed, held, wanted, strict=True)
+            if has < wants
+        ]
+        if missing:
+            self.node.execute(missing)
+
+    async def _set_up(self, files: FundFiles) -> tuple[Address, tuple[Step, ...]]:
+        deployer, owner = _signer(accounts.deployer_key()), _signer(accounts.owner_key())
+        records, mine = self.records, self._mine
+        deployed = await deploy_fund(self.config, self.chain, deployer, folder=records, after_broadcast=mine)
+        launched = await launch_fund(
+            self.config, files.investors.read_text(), self.chain, deployer, folder=records, after_broadcast=mine
         )
-        for target, kind, pool in venues
-        if kind in treasury.spec.venues
-    ]
+        offered = await hand_over(self.config, self.chain, Part.OFFER, deployer, folder=records, after_broadcast=mine)
+        accepted = await hand_over(self.config, self.chain, Part.ACCEPT, owner, folder=records, after_broadcast=mine)
+        if accepted.done.verdict.standing is not Standing.COMPLETE:
+            raise SetupStopped("not handed over: " + "; ".join(accepted.done.verdict.faults))
+        return accepted.treasury, (
+            Step("keeper deploy", deployed.sent),
+            Step("keeper launch", launched.launched.sent),
+            Step("keeper handover", offered.done.sent + accepted.done.sent),
+        )
+
+    @property
+    def records(self) -> Path:
+        return self.folder / RECORDS
+
+    async def _mine(self) -> None:
+        self.node.mine()
 
 
-def _set_limits(treasury: Treasury) -> Tx:
-    return _owner(treasury, f"setLimits({_LIMITS})", astuple(treasury.spec.limits))
-
-
-def _seed(treasury: Treasury) -> list[Tx]:
-    spec = treasury.spec
-    weights = spec.holdings or spec.targets
-    amounts = [t.units(spec.size_usd * Decimal(weights[t.symbol]) / 10_000) for t in treasury.tokens]
-    txs = []
-    for token, amount in zip(treasury.tokens, amounts, strict=True):
-        txs.append(grant(token, accounts.OWNER, amount))
-        approve = (treasury.address, amount)
-        label = f"approve {token.symbol}"
-        txs.append(Tx.call(label, accounts.OWNER, token.address, "approve(address,uint256)", *approve))
-    shares = int(spec.size_usd) * SHARES
-    return [*txs, _owner(treasury, "seed(uint256[],uint256)", amounts, shares)]
+def _signer(account: LocalAccount) -> LocalSigner:
+    return LocalSigner(account, CHAIN_ID)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from scripts.localchain import arbitrage, fund, tokens
+from scripts.localchain import arbitrage, owner, tokens
 from scripts.localchain.deployment import BASE_FEE, Deployment
 from scripts.localchain.node import Node
 
@@ -35,7 +35,7 @@ class Market:
         now = tokens.prices(self._node, self._deployment.tokens) | dict(prices)
         answers = [tokens.set_answer(token, now[token.symbol]) for token in self._deployment.tokens]
         swaps = arbitrage.closing_swaps(self._node, self._deployment, now)
-        roles = fund.renew_keepers(self._node, self._deployment.treasuries, at)
+        roles = owner.renew_keepers(self._node, self._deployment.treasuries, at)
         self._node.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE))
         receipts = self._node.execute([*answers, *swaps, *roles], timestamp=at)
         return Moved(int(receipts[0]["blockNumber"], 16), at, len(swaps))

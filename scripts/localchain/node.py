@@ -61,7 +61,8 @@ class Node:
         self.rpc.batch([("evm_setIntervalMining", [0]), (mode[0], [mode[1]])])
 
     @contextlib.contextmanager
-    def _on_demand(self) -> Iterator[None]:
+    def on_demand(self) -> Iterator[None]:
+        """Until the context ends, blocks come by `mine` alone."""
         mode = self._mode
         self._set_mode(("evm_setIntervalMining", 0))
         try:
@@ -75,7 +76,7 @@ class Node:
         `timestamp` is the block's, seconds; it must exceed that of the newest block. One block, so that nobody
         sees a market half moved. Raises TransactionFailed naming the first that did not succeed.
         """
-        with self._on_demand():
+        with self.on_demand():
             hashes = self.rpc.try_batch([("eth_sendTransaction", [tx.request()]) for tx in txs])
             for tx, reply in zip(txs, hashes, strict=True):
                 if isinstance(reply, RpcError):

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
-from scripts.localchain import audit
+from scripts.localchain import accounts, audit
 from scripts.localchain.anvil import CHAIN_ID
 from scripts.localchain.audit import Rebalanced
 from scripts.localchain.books import Books, CycleRow, SwapRow
 from scripts.localchain.chain import LocalChain
+from scripts.localchain.fund import Treasury
 from scripts.localchain.lockstep import Step
 
 BAD_ENDS = ("failed", "reverted")
@@ -76,6 +78,18 @@ def _trade(swap: SwapRow) -> dict[str, Any]:
         "amount_out": None if swap.amount_out is None else str(swap.amount_out),
         "slippage_bps": None if swap.slippage_bps is None else _rounded(Fraction(swap.slippage_bps), 4),
     }
+
+
+def setup_lines(treasury: Treasury, folder: Path) -> list[str]:
+    """What each command of the set-up did; none where the fund was found standing. Paths are shown from `folder`."""
+    spec, files = treasury.spec, treasury.files
+    config, listed = (path.relative_to(folder) for path in (files.config, files.investors))
+    ends = {
+        "keeper deploy": f"treasury {treasury.address}, as in {config}",
+        "keeper launch": f"seeded with {spec.size_usd:,} USD in kind, shares sent to all in {listed}",
+        "keeper handover": f"{accounts.OWNER} owns it, the deployer can do nothing any more",
+    }
+    return [f"{step.command:15}  {len(step.sent):2} transactions  {ends[step.command]}" for step in treasury.steps]
 
 
 def cycle_line(chain: LocalChain, books: Books, step: Step, row: CycleRow) -> str:

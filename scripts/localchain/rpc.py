@@ -52,6 +52,8 @@ class Rpc:
             replies = self._http.post(self.url, json=body).raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             raise RpcError(f"{requests[0][0]}: no answer from {self.url} ({type(error).__name__})") from error
+        if not isinstance(replies, list):  # one refusal of the whole, as of a request that is too large
+            raise RpcError(f"{requests[0][0]} and {len(requests) - 1} more: {_result(replies)}")
         by_id = {reply["id"]: reply for reply in replies}
         return [_result(by_id[number]) for number in range(len(requests))]
 

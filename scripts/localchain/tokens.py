@@ -9,11 +9,13 @@ from scripts.localchain import accounts
 from scripts.localchain.config import FEED_DECIMALS, AssetSpec, TokenKind
 from scripts.localchain.contracts import DEPLOYER, Deployable
 from scripts.localchain.node import Node, Tx
-from scripts.localchain.rpc import RpcError, encode
+from scripts.localchain.rpc import RpcError, decode, encode
 
 MAX_UINT = 2**256 - 1
 INVENTORY_USD = Decimal(10) ** 12  # what liquidity provider and arbitrageur hold of each asset: they never run out
 ETHER = 10**18
+FRESH_SECONDS = 3600
+_ROUND = "latestRoundData()(uint80,int256,uint256,uint256,uint80)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +66,25 @@ def set_answer(token: Token, price: Decimal) -> Tx:
     return Tx.call(f"feed {token.symbol}", DEPLOYER, token.feed, "setAnswer(int256)", answer_of(price))
 
 
-def first_answers(node: Node, tokens: Sequence[Token]) -> list[Tx]:
-    """A first round for every feed that has none: such a feed reverts, as Chainlink's do."""
+def fresh_answers(node: Node, tokens: Sequence[Token]) -> list[Tx]:
+    """A first round for a feed that has none (it reverts, as Chainlink's do), and the same again for an old one."""
     data = encode("latestRoundData()")
     replies = node.rpc.try_batch([("eth_call", [{"to": token.feed, "data": data}, "latest"]) for token in tokens])
-    return [
-        set_answer(token, token.spec.price)
-        for token, reply in zip(tokens, replies, strict=True)
-        if isinstance(reply, RpcError)
-    ]
+    _, now = node.head()
+    txs = []
+    for token, reply in zip(tokens, replies, strict=True):
+        if isinstance(reply, RpcError):
+            txs.append(set_answer(token, token.spec.price))
+            continue
+        _, answer, _, updated_at, _ = decode(_ROUND, reply)
+        if updated_at < now - FRESH_SECONDS:
+            txs.append(set_answer(token, Decimal(answer).scaleb(-FEED_DECIMALS)))
+    return txs
 
 
 def prices(node: Node, tokens: Sequence[Token], block: str = "latest") -> dict[str, Decimal]:
     """USD per whole token by symbol, as the feeds say."""
-    rounds = node.rpc.views(
-        [(token.feed, "latestRoundData()(uint80,int256,uint256,uint256,uint80)", ()) for token in tokens], block
-    )
+    rounds = node.rpc.views([(token.feed, _ROUND, ()) for token in tokens], block)
     return {t.symbol: Decimal(r[1]).scaleb(-FEED_DECIMALS) for t, r in zip(tokens, rounds, strict=True)}
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from keeper.core.setup.config import LimitsConfig
 from scripts.localchain.chain import LocalChain, local_chain
-from scripts.localchain.config import DAY, Limits, default_config
+from scripts.localchain.config import DAY, default_config
 from scripts.localchain.lockstep import Lockstep, Step
 from tests.e2e.keepers import Keeper, nonce
 from tests.e2e.nursery import Nursery
@@ -32,7 +33,7 @@ def cash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChain]:
         config.funds[0],
         targets=TARGETS,
         holdings={"WETH": 0, "WBTC": 0, "USDC": 10_000},
-        limits=Limits(),
+        limits=LimitsConfig(),
     )
     with local_chain(tmp_path_factory.mktemp("chain"), replace(config, funds=(fund,))) as chain:
         chain.node.automine()

@@ -16,7 +16,6 @@ from scripts.localchain.chain import LocalChain
 from scripts.localchain.config import FundSpec
 from scripts.localchain.deployment import deploy
 from scripts.localchain.market import Market
-from scripts.localchain.node import Tx
 from scripts.localchain.state import SCRYPT_N
 from tests.e2e.keepers import Keeper, nonce
 from tests.e2e.onchain import Witness
@@ -25,7 +24,7 @@ from tests.e2e.reckoning import finish
 pytestmark = pytest.mark.e2e
 
 HOUR = 3600
-SECOND = FundSpec("Two Coin Index", "TWO", Decimal(50_000), {"UNI": 6000, "USDC": 4000})
+SECOND = FundSpec("Two Coin Index", "TWO", Decimal(50_000), {"UNI": 5000, "USDC": 5000})
 """Funds that are due together plan on the same pools: this one trades where the large one hardly does."""
 REVERTS = "0x60006000fd"
 PASSWORD = "second-fund-password-71c3"
@@ -60,15 +59,11 @@ class Pair:
 
 
 @pytest.fixture
-def pair(chain: LocalChain, keeper: Keeper) -> Iterator[Pair]:
-    config = replace(chain.deployment.config, funds=(*chain.deployment.config.funds, SECOND))
-    deployment = deploy(chain.node, config)
-    both = LocalChain(chain.node, deployment, Market(chain.node, deployment))
+def pair(chain: LocalChain, keeper: Keeper, tmp_path: Path) -> Iterator[Pair]:
     account = Account.from_mnemonic(MNEMONIC, account_path="m/44'/60'/0'/0/6")
-    until = chain.node.head()[1] + 29 * 86_400
-    treasury = deployment.treasuries[1].address
-    setting = Tx.call("keeper", accounts.OWNER, treasury, "setKeeper(address,uint64)", account.address, until)
-    chain.node.execute([setting])
+    funds = (*chain.deployment.config.funds, replace(SECOND, keepers=(accounts.KEEPER, account.address)))
+    deployment = deploy(chain.node, replace(chain.deployment.config, funds=funds), tmp_path / "chain")
+    both = LocalChain(chain.node, deployment, Market(chain.node, deployment))
     chain.node.automine()
     keystore, password = keeper.folder / "secrets" / "two.json", keeper.folder / "secrets" / "two-password"
     keystore.write_text(json.dumps(Account.encrypt(account.key, PASSWORD, kdf="scrypt", iterations=SCRYPT_N)))

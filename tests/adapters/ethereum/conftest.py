@@ -8,19 +8,21 @@ import pytest
 
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.core.model import Fund
+from keeper.core.setup.config import LimitsConfig
 from keeper.core.units import Address
 from scripts.localchain import accounts
 from scripts.localchain.chain import LocalChain, local_chain
-from scripts.localchain.config import DevnetConfig, Limits, default_config
+from scripts.localchain.config import DevnetConfig, default_config
 
-FREE = Limits(
+FREE = LimitsConfig(
     max_slip_bps=300,
     loss_cap_bps=200,
     turnover_cap_bps=65_535,
     per_trade_bps=10_000,
     max_cost_bps=10_000,
     min_drift_bps=0,
-    cooldown=0,
+    max_weight_bps=10_000,
+    cooldown_seconds=0,
 )
 
 
