@@ -152,6 +152,22 @@ def test_shares_that_were_sent_by_hand_are_refused() -> None:
     assert len(contradictions(of, drops(of), book)) == 1
 
 
+def test_shares_that_are_gone_without_an_event_stop_everything() -> None:
+    """A node that leaves events out: the balance says more than it shows."""
+    of = listed(2)
+    book = replace(seeded(of), balance=BaseUnits(SHARE))
+    assert contradictions(of, drops(of), book) == [
+        "the deployer holds 1 shares, the batches that are not paid need 3 shares"
+    ]
+
+
+def test_what_holders_redeem_afterwards_is_no_open_end() -> None:
+    of = listed(3)
+    book = finished(of)
+    left = replace(book, supply=BaseUnits(book.supply - SHARE), redeemed=BaseUnits(SHARE))
+    assert open_ends(of, drops(of), left) == []
+
+
 def test_a_payment_by_hand_to_an_investor_is_not_taken_for_the_batch() -> None:
     of = listed(2)
     book = seeded(of)
