@@ -150,7 +150,7 @@ class Scene:
     def mint(self) -> None:
         """By the stage, which is given what the fund may take. Sometimes a unit too little is allowed."""
         fund, draw = self.fund, self.draw
-        shares = draw.random.choice((0, 1, ONE, draw.size(1, max(1, 2 * fund.supply))))
+        shares = draw.random.choice((0, 1, ONE, draw.size(1, min(MAX, max(1, 2 * fund.supply)))))
         try:
             most = fund.preview_mint(shares)
         except Refused:

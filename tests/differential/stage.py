@@ -12,7 +12,9 @@ from tests.differential.terms import WORD, Refused
 
 
 def words(*numbers: int) -> bytes:
-    """Each as a word of 32 bytes; negative ones as two's complement."""
+    """Each as a word of 32 bytes; negative ones as two's complement. What does not fit raises, nothing is cut."""
+    if any(not -WORD // 2 <= number < WORD for number in numbers):
+        raise ValueError(f"a number of {numbers} does not fit a word")
     return b"".join((number % WORD).to_bytes(32, "big") for number in numbers)
 
 
