@@ -170,8 +170,6 @@ def _price(asset: Asset, now: Timestamp) -> tuple[Px | None, int | None, str]:
 
 
 def _value(asset: Asset, px: Px | None) -> UsdE18 | None:
-    if asset.retired:
-        return UsdE18(0)
     return None if px is None or asset.balance is None else value_of(asset.balance, px)
 
 
@@ -191,9 +189,9 @@ def _position(
         asset=asset,
         px=px,
         age=age,
-        value=None if asset.retired else value,
-        weight_bps=None if asset.retired else weight,
-        drift_bps=None if weight is None or asset.retired else weight - asset.target,
+        value=value,
+        weight_bps=weight,
+        drift_bps=None if weight is None else weight - asset.target,
         component=component,
         fault=fault,
     )
