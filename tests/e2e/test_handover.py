@@ -18,6 +18,7 @@ from scripts.localchain.rpc import encode as calldata
 from tests.e2e.keepers import Done
 from tests.e2e.nursery import Nursery
 from tests.e2e.setups import Operator, anvil_account, holders
+from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -229,4 +230,6 @@ def test_the_deployer_can_really_do_nothing(operator: Operator) -> None:
         sent = operator.chain.node.rpc.call(
             "eth_sendTransaction", {"from": deployer, "to": treasury, "data": call, "gas": hex(500_000)}
         )
-        assert operator.chain.node.rpc.call("eth_getTransactionReceipt", sent)["status"] == "0x0"
+        receipts = ("eth_getTransactionReceipt", sent)
+        assert eventually(lambda asked=receipts: operator.chain.node.rpc.call(*asked) is not None)  # type: ignore[misc]
+        assert operator.chain.node.rpc.call(*receipts)["status"] == "0x0"

@@ -203,6 +203,27 @@ def test_a_stranger_who_pays_a_batch_first_changes_nothing(operator: Operator) -
     assert operator.received(treasury_of(operator)) == DUE
 
 
+def test_a_stranger_who_is_quicker_than_we_changes_nothing(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between our look at the chain and our transaction."""
+    estimate = SetupNode.estimate
+    paid: list[str] = []
+
+    async def overtaken(self: SetupNode, calls: Any, sender: Any) -> Any:
+        if calls and calls[0].step == "batch 1" and not paid:
+            paid.append(calls[0].to)
+            tx = Tx("a stranger pays", accounts.ARBITRAGEUR, calls[0].to, "0x" + calls[0].data.hex())
+            operator.chain.node.execute([tx])
+            operator.chain.node.automine()
+        return await estimate(self, calls, sender)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SetupNode, "estimate", overtaken)
+        done = operator.launch()
+    assert paid
+    assert done.code == 0, done.stderr
+    assert operator.received(treasury_of(operator)) == DUE
+
+
 def unsent_batches(operator: Operator) -> list[str]:
     """Raw bytes of creations that the record holds as signed."""
     entries = operator.record()["transactions"]
@@ -287,6 +308,7 @@ def test_what_is_missing_is_told_at_once_and_nothing_is_sent(
     for symbol, amount in (("WETH", 100), ("WBTC", 5), ("USDC", 200_000)):
         assert f"seed: the deployer holds 0 {symbol}, the seed takes {amount} {symbol}" in done.stderr
     assert chain.node.rpc.call("eth_getTransactionCount", operator.deployer.address, "pending") == before
+    assert "launch" not in operator.record()
     done = operator.launch("--dry-run")
     assert done.code == 3
     assert len(done.errors) == 3

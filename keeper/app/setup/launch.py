@@ -70,11 +70,7 @@ class Launcher:
         start, idle = self.launch.start(facts), 0
         self._require(facts)
         self.begun(facts)
-        while True:
-            self._require(facts)
-            tasks = self.launch.tasks(facts)
-            if not tasks:
-                break
+        while tasks := self.launch.tasks(facts):
             if idle == STUBBORN:
                 raise SetupStopped(f"{tasks[0].move} was sent {idle} times and the node still asks for it: look at it")
             failed: SetupStopped | None = None
@@ -87,6 +83,7 @@ class Launcher:
             if failed is not None and same:
                 raise failed
             idle = idle + 1 if same else 0
+            self._require(facts)
         left = self.launch.open_ends(facts)
         return Launched(facts, start, (), tuple(sent), tuple(left))
 
