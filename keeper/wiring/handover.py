@@ -21,7 +21,7 @@ from keeper.core.units import Address, Hash32, Wei
 from keeper.ports import Signer
 from keeper.settings import Settings
 from keeper.wiring.keys import deployer_address, open_deployer, open_owner
-from keeper.wiring.launch import deployment, fund_config
+from keeper.wiring.launch import fund_config, locate
 from keeper.wiring.places import open_chain
 from keeper.wiring.setup import DEFAULT_MAX_FEE, require_same
 
@@ -99,7 +99,7 @@ async def hand_over(
         if who is None:
             raise ConfigurationError(["whose fund? set DEPLOYER_ADDRESS: neither key nor record say who deployed it"])
         await require_same(config, record, node, who)
-        found = treasury or (await deployment(config, node, who, record)).treasury
+        found = treasury or await locate(config, node, who, record)
         if found is None:
             raise SetupStopped("the fund has no treasury yet: `keeper deploy` first")
         known: str | None = record.fact("code_hash")

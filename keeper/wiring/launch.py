@@ -14,7 +14,7 @@ from keeper.adapters.ethereum.launch_sight import LaunchSight, LaunchWriter
 from keeper.adapters.ethereum.setup_facts import FactsReader
 from keeper.adapters.ethereum.setup_node import SetupNode
 from keeper.adapters.investors_file import read_list
-from keeper.app.setup.deploy import Deployer, Plan
+from keeper.app.setup.deploy import Deployer
 from keeper.app.setup.launch import Launched, Launcher
 from keeper.app.setup.sender import Pace, Sender
 from keeper.core.mistakes import ConfigurationError, SetupStopped
@@ -96,7 +96,7 @@ async def launch_from_files(
     async with open_chain(settings) as chain:
         node = SetupNode(chain)
         await require_same(config, record, node, deployer)
-        found = treasury or (await deployment(config, node, deployer, record)).treasury
+        found = treasury or await locate(config, node, deployer, record)
         launch = _launch(config, text, _required(found), deployer)
         launcher = _launcher(launch, node, _required(found), _since(record, from_block))
         return LaunchRun(_required(found), launch, await launcher.examine(), record.path, _warnings(record, launch))
@@ -125,7 +125,7 @@ async def launch_fund(
     node = SetupNode(chain)
     with open_record(folder, config.chain_id, config.name) as record:
         await require_same(config, record, node, signer.address)
-        found = _required(treasury or (await deployment(config, node, signer.address, record)).treasury)
+        found = _required(treasury or await locate(config, node, signer.address, record))
         launch = _launch(config, text, found, signer.address)
         genesis = await node.genesis()
         warnings = _warnings(record, launch)
@@ -163,10 +163,10 @@ def fund_config(settings: Settings, path: Path) -> FundConfig:
     return config
 
 
-async def deployment(config: FundConfig, node: SetupNode, deployer: Address, record: DeploymentRecord) -> Plan:
-    """What `keeper deploy` would still do: says where the treasury is, with or without a record."""
-    looker = FactsReader(node, config, deployer)
-    return await Deployer(config, deployer, node, looker, TreasuryCreator(), record, known_money=False).plan()
+async def locate(config: FundConfig, node: SetupNode, deployer: Address, record: DeploymentRecord) -> Address | None:
+    """Where `keeper deploy` put the treasury, or would, with or without a record."""
+    looker = FactsReader(node, config.bare, deployer)
+    return await Deployer(config.bare, deployer, node, looker, TreasuryCreator(), record).locate()
 
 
 # ------------------------------------------------------------------------------------------------------ parts

@@ -64,8 +64,14 @@ def investors(spec: FundSpec) -> str:
     whole = int(spec.size_usd) * 10**SHARE_DECIMALS
     first = whole * 3 // 4
     shares = zip(accounts.HOLDERS, (first, whole - first - DEAD_SHARES), strict=True)
-    lines = (f"{holder},{Decimal(units).scaleb(-SHARE_DECIMALS).normalize():f}\n" for holder, units in shares)
+    lines = (f"{holder},{whole_tokens(units, SHARE_DECIMALS)}\n" for holder, units in shares)
     return "address,shares\n" + "".join(lines)
+
+
+def whole_tokens(units: int, decimals: int) -> str:
+    """Base units as a decimal number of whole tokens, every digit of it: `Decimal` would round to 28."""
+    whole, part = divmod(units, 10**decimals)
+    return f"{whole}.{part:0{decimals}}".rstrip("0").rstrip(".") if part else str(whole)
 
 
 def _configuration(spec: FundSpec, ground: Ground) -> Iterator[str]:
@@ -96,7 +102,7 @@ def _configuration(spec: FundSpec, ground: Ground) -> Iterator[str]:
     yield "\n[seed.amounts]"
     for token, amount in zip(tokens, seed_amounts(spec, tokens), strict=True):
         if amount:
-            yield f'{_text(token.symbol)} = "{Decimal(amount).scaleb(-token.spec.decimals):f}"'
+            yield f'{_text(token.symbol)} = "{whole_tokens(amount, token.spec.decimals)}"'
 
 
 def _limits(limits: LimitsConfig) -> Iterator[str]:

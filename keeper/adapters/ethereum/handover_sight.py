@@ -47,7 +47,7 @@ class HandoverSight:
             if asyncio.get_running_loop().time() > deadline:
                 raise SetupStopped(f"the node is at block {block.number}, another one has shown {since}: start again")
             await asyncio.sleep(0.2)
-        facts = await FactsReader(node, self._config, deployer).read(self._treasury, [deployer])
+        facts = await FactsReader(node, self._config.bare, deployer).read(self._treasury, [deployer])
         if facts.treasury is None:
             raise SetupStopped(f"there is no contract at {self._treasury}: `keeper deploy` first")
         block = await node.head()  # not older than the facts: what the deployer may do only ever becomes less

@@ -113,6 +113,10 @@ class Deployer:
             findings += affordable(sum(gas) * (2 * facts.base_fee + facts.tip), facts, self.deployer)
         return Plan(facts, tuple(findings), changed, treasury, creation, tuple(calls), tuple(gas))
 
+    async def locate(self) -> Address | None:
+        """Where the treasury stands, or would be created; None where only its creation will tell."""
+        return (await self._look())[1]
+
     async def _look(self) -> tuple[Facts, Address | None]:
         """The treasury of the record when it stands, else where it would be created."""
         recorded, planned = self._recorded(), self._planned()

@@ -1,7 +1,7 @@
 """The nouns of a fund's configuration: what an operator wants a treasury to be. Frozen; made by the file's reader."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -114,6 +114,11 @@ class FundConfig:
     opening_limits: LimitsConfig | None = None
     sequencer_feed: Address | None = None
     seed: SeedConfig = field(default_factory=lambda: SeedConfig({}))
+
+    @property
+    def bare(self) -> "FundConfig":
+        """Without what is listed: to look at the treasury alone, a tenth of the questions."""
+        return replace(self, assets=(), venues=())
 
     def asset(self, symbol: str) -> AssetConfig:
         """KeyError when there is none."""
