@@ -162,7 +162,7 @@ abstract contract KeeperActions is Ledger {
         uint256 navBefore = _nav(before);
         uint256 most = Math.min(_lossLeft() * navBefore / 1e18, _drift(before, navBefore) * limitsNow.maxCostBps / 2e4);
         if (gift) _gift(sold);
-        value = Math.min(value, _budgeted(navBefore) * _between(50, 120) / 100);
+        if (_roll(4) != 0) value = Math.min(value, _budgeted(navBefore) * _between(50, 120) / 100);
         ITreasury.Swap[] memory swaps = _hostileBatch(sold, bought, amountOf(sold, value));
         if (swaps.length == 0 || !_rebalance(swaps, KEEPER)) return;
         _tally("rebalanced, hostile");

@@ -3,14 +3,14 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ITreasury} from "../../src/interfaces/ITreasury.sol";
-import {Market} from "../support/Market.sol";
 import {Vm, vm} from "../support/Vm.sol";
+import {Pictures} from "./Pictures.sol";
 
 /// @title Watches every call to the treasury and keeps its own books of what may be
 /// @dev   Nothing is asked of the treasury but its `snapshot`, for comparing: values come from token balances and feeds,
 ///        swaps from the tokens' own Transfer events, limits and lists from what the actors were seen to do. A broken
 ///        invariant is written down under its number with the first reason; it never reverts.
-abstract contract Ledger is Market {
+abstract contract Ledger is Pictures {
     uint256 internal constant INVARIANTS = 19;
 
     enum Who {
@@ -22,14 +22,6 @@ abstract contract Ledger is Market {
         Stranger
     }
 
-    /// @param raw      ABI of `snapshot()`
-    /// @param balances of the treasury, by the index of `tokens`
-    struct Picture {
-        bytes raw;
-        uint256[] balances;
-        uint256 supply;
-    }
-
     /// @param loss     fraction of NAV, 1e18 is all of it, rounded down
     /// @param turnover likewise
     struct Spending {
@@ -37,14 +29,6 @@ abstract contract Ledger is Market {
         uint256 loss;
         uint256 turnover;
     }
-
-    /// Words of the snapshot, behind its leading offset.
-    uint256 private constant LAST_ID = 4;
-    uint256 private constant SUPPLY = 6;
-    uint256 private constant BUDGETS = 17;
-    uint256 private constant ASSETS = 22;
-    uint256 private constant ASSET_WORDS = 10;
-    uint256 private constant TARGET = 5;
 
     string[INVARIANTS + 1] public broken;
 
@@ -82,58 +66,7 @@ abstract contract Ledger is Market {
         if (!condition) _break(invariant, why);
     }
 
-    // -------------------------------------------------------------------------------------------- pictures
-
-    function _picture() internal view returns (Picture memory p) {
-        (, p.raw) = address(treasury).staticcall(abi.encodeCall(ITreasury.snapshot, ()));
-        p.supply = _word(p.raw, SUPPLY);
-        p.balances = new uint256[](tokens.length);
-        for (uint256 i; i < tokens.length; ++i) {
-            p.balances[i] = IERC20(tokens[i]).balanceOf(address(treasury));
-        }
-    }
-
-    /// @dev Without decoding the whole snapshot.
-    function _lastId() internal view returns (uint64) {
-        (, bytes memory raw) = address(treasury).staticcall(abi.encodeCall(ITreasury.snapshot, ()));
-        return uint64(_word(raw, LAST_ID));
-    }
-
-    function _word(bytes memory raw, uint256 index) private pure returns (uint256 value) {
-        assembly ("memory-safe") {
-            value := mload(add(raw, add(0x40, mul(index, 0x20))))
-        }
-    }
-
-    function _digest(Picture memory p) private pure returns (bytes32) {
-        return keccak256(abi.encode(keccak256(p.raw), p.balances));
-    }
-
-    /// @dev Erases what a rebalance, a mint and a redemption may change, and the target weights when asked to.
-    function _configuration(bytes memory raw, bool weightsToo) private pure returns (bytes32) {
-        uint256 assets = _word(raw, ASSETS);
-        bytes memory copy = bytes.concat(raw);
-        for (uint256 i; i < 3; ++i) {
-            _erase(copy, LAST_ID + i);
-            _erase(copy, BUDGETS + i);
-        }
-        for (uint256 i; i < assets && !weightsToo; ++i) {
-            _erase(copy, ASSETS + 1 + i * ASSET_WORDS + TARGET);
-        }
-        return keccak256(copy);
-    }
-
-    function _erase(bytes memory raw, uint256 index) private pure {
-        assembly ("memory-safe") {
-            mstore(add(raw, add(0x40, mul(index, 0x20))), 0)
-        }
-    }
-
-    function _targets(bytes memory raw) private pure returns (uint256 sum) {
-        for (uint256 i; i < _word(raw, ASSETS); ++i) {
-            sum += _word(raw, ASSETS + 1 + i * ASSET_WORDS + TARGET);
-        }
-    }
+    // -------------------------------------------------------------------------------------------- values
 
     function _nav(Picture memory p) internal view returns (uint256 nav) {
         for (uint256 i; i < tokens.length; ++i) {
@@ -166,13 +99,13 @@ abstract contract Ledger is Market {
         b = _picture();
         bool isRebalance = bytes4(data) == ITreasury.rebalance.selector;
         _must(ok || _digest(a) == _digest(b), 7, "a call that reverted changed something");
-        _must(_word(b.raw, LAST_ID) == _word(a.raw, LAST_ID) + (ok && isRebalance ? 1 : 0), 8, "lastId is not one more");
+        _must(_lastIdOf(b.raw) == _lastIdOf(a.raw) + (ok && isRebalance ? 1 : 0), 8, "lastId is not one more");
         _must(_targets(b.raw) == 10_000, 14, "targets do not sum to 10,000");
         if (who == Who.Keeper || who == Who.Weigher || who == Who.Stranger || who == Who.Holder) {
             bool same_ = _configuration(a.raw, who != Who.Weigher) == _configuration(b.raw, who != Who.Weigher);
             _must(same_, 6, "configuration changed by one who may not");
         }
-        if (who == Who.Guardian) _checkTighter(a.raw, b.raw);
+        if (who == Who.Guardian) _must(_isTighter(a.raw, b.raw), 16, "the guardian did more than tighten");
         if (!ok) return (ok, answer, a, b);
         _checkTransfers(logs, to, isRebalance);
         if (isRebalance) {
@@ -210,27 +143,6 @@ abstract contract Ledger is Market {
             }
             _must(allowed == 0, 4, "an allowance is left");
         }
-    }
-
-    // -------------------------------------------------------------------------------------------- guardian
-
-    function _checkTighter(bytes memory before, bytes memory after_) private {
-        ITreasury.Snapshot memory a = abi.decode(before, (ITreasury.Snapshot));
-        ITreasury.Snapshot memory b = abi.decode(after_, (ITreasury.Snapshot));
-        bool tighter = b.paused || !a.paused;
-        tighter = tighter && (b.weigher == a.weigher || b.weigher == address(0));
-        (a.paused, a.weigher) = (b.paused, b.weigher);
-        for (uint256 i; i < a.assets.length && i < b.assets.length; ++i) {
-            tighter = tighter && (a.assets[i].buyable || !b.assets[i].buyable);
-            a.assets[i].buyable = b.assets[i].buyable;
-        }
-        for (uint256 i; i < a.venues.length && i < b.venues.length; ++i) {
-            tighter = tighter && (a.venues[i].enabled || !b.venues[i].enabled);
-            a.venues[i].enabled = b.venues[i].enabled;
-        }
-        // Whatever else there is must be the same.
-        tighter = tighter && keccak256(abi.encode(a)) == keccak256(abi.encode(b));
-        _must(tighter, 16, "the guardian did more than tighten");
     }
 
     // -------------------------------------------------------------------------------------------- rebalance
