@@ -15,7 +15,7 @@ export const LIKELY = {
   "src/libraries/Portfolio.sol": "Rebalance,Progress",
   "src/libraries/Sequencer.sol": "Sequencer",
   "src/libraries/Swapping.sol": "WeirdTokens,Venues",
-  "src/libraries/Venues.sol": "Registry,Venues",
+  "src/libraries/Venues.sol": "VenueListing,Registry,Venues",
 };
 
 export const MUTANTS = {

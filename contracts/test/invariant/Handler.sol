@@ -77,7 +77,7 @@ contract Handler is RoleActions {
 
     // -------------------------------------------------------------------------------------------- one of them
 
-    /// @notice The clock is not rolled back with the state: sets it to what the fund was made at.
+    /// @notice The clock is shared by all funds of a test: sets it to when this one was made.
     function begin() external {
         vm.warp(time);
     }
