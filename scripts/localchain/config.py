@@ -95,6 +95,9 @@ class DevnetConfig:
         symbols = [asset.symbol for asset in self.assets]
         if len(set(symbols)) != len(symbols):
             raise ValueError("two assets have the same symbol")
+        for names in ([fund.name for fund in self.funds], [fund.symbol.lower() for fund in self.funds]):
+            if len(set(names)) != len(names):  # by which treasuries and files are told apart
+                raise ValueError("two funds have the same name or symbol")
         for pool in self.pools:
             if not {pool.base, pool.quote} <= set(symbols):
                 raise ValueError(f"a pool of {pool.base} and {pool.quote}, but no such assets")

@@ -87,7 +87,7 @@ def setup_lines(treasury: Treasury, folder: Path) -> list[str]:
     ends = {
         "keeper deploy": f"treasury {treasury.address}, as in {config}",
         "keeper launch": f"seeded with {spec.size_usd:,} USD in kind, shares sent to all in {listed}",
-        "keeper handover": f"{accounts.OWNER} owns it, the deployer can do nothing any more",
+        "keeper handover": f"{accounts.OWNER} owns it, nothing is left to the deployer",
     }
     return [f"{step.command:15}  {len(step.sent):2} transactions  {ends[step.command]}" for step in treasury.steps]
 

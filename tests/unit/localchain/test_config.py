@@ -28,6 +28,8 @@ def test_the_default_has_eight_assets_and_pools_at_most_fifty_times_the_fund() -
         ({"funds": (replace(FUND, targets={"WETH": 9_999}),)}, "sum to 10,000"),
         ({"funds": (replace(FUND, targets={"SHIB": 10_000}),)}, "listed assets"),
         ({"funds": (replace(FUND, holdings={"WETH": 1}),)}, "sum to 10,000"),
+        ({"funds": (FUND, replace(FUND, name="Other"))}, "same name or symbol"),
+        ({"funds": (FUND, replace(FUND, symbol="OTH"))}, "same name or symbol"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, object], says: str) -> None:
