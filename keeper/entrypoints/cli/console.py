@@ -28,11 +28,15 @@ class Exit(IntEnum):
     PENDING = 4
 
 
-def perform(work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:
-    """Run a command to its exit code. Every known failure is one clear line per mistake on stderr."""
+def perform(work: Callable[[], Coroutine[Any, Any, Exit]], *, resumable: bool = False) -> None:
+    """Run a command to its exit code. Every known failure is one clear line per mistake on stderr.
+
+    `resumable`: half of it is no success, a script must not go on. Nor is Ctrl-C, ever: nothing was found to be fine.
+    """
     from keeper.core.mistakes import ConfigurationError, SetupStopped
     from keeper.ports import BooksUnavailable, ChainUnavailable
 
+    code = None
     try:
         code = asyncio.run(work())
         sys.stdout.flush()  # while a reader that has left can be told from a fault of ours
@@ -44,21 +48,26 @@ def perform(work: Callable[[], Coroutine[Any, Any, Exit]]) -> None:
         complain(str(outage))
         code = Exit.CHECK
     except KeyboardInterrupt:
-        code = Exit.FINE
+        complain("interrupted: start again to go on" if resumable else "interrupted")
+        code = Exit.CHECK
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours, told without secrets
-        if (undelivered := _undelivered(error)) is None:
+        if (undelivered := _undelivered(error, code, resumable)) is None:
             _confess(error)
         code = Exit.UNEXPECTED if undelivered is None else undelivered
     raise typer.Exit(code)
 
 
-def _undelivered(error: Exception) -> Exit | None:
-    """When the output could not be written: its reader has left, which is fine, or its disk is full."""
+def _undelivered(error: Exception, code: Exit | None, resumable: bool) -> Exit | None:
+    """When the output could not be written: its reader has left, which changes nothing in a `code` that is known and
+    is fine for what only shows, or its disk is full."""
     if not isinstance(error, OSError) or error.errno not in (errno.EPIPE, errno.ENOSPC):
         return None
     _drop(sys.stdout)
     if error.errno == errno.EPIPE:
-        return Exit.FINE
+        if code is None and resumable:
+            complain("stopped, for whoever read the output has left: start again to go on")
+            return Exit.CHECK
+        return Exit.FINE if code is None else code
     complain("the output cannot be written: the disk is full")
     return Exit.CHECK
 

@@ -1,6 +1,5 @@
 """`keeper deploy`: a fund's configuration, checked against the chain and carried out."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,16 +29,7 @@ def deploy(
     Everything is checked against the chain before the first transaction. Exit 2 when the configuration is wrong, 3 when
     the chain does not let it be now; nothing is lost either way.
     """
-    perform(lambda: _interruptible(config, dry_run, close_limits, records, as_json))
-
-
-async def _interruptible(path: Path, dry_run: bool, close_limits: bool, records: Path, as_json: bool) -> Exit:
-    """Ctrl-C is no success here: a script must not go on with half a fund."""
-    try:
-        return await _deploy(path, dry_run, close_limits, records, as_json)
-    except asyncio.CancelledError:
-        complain("interrupted: start again to go on")
-        return Exit.CHECK
+    perform(lambda: _deploy(config, dry_run, close_limits, records, as_json), resumable=True)
 
 
 async def _deploy(path: Path, dry_run: bool, close_limits: bool, records: Path, as_json: bool) -> Exit:
@@ -118,7 +108,7 @@ def _show_end(done: "Deployed", path: Path) -> None:
         print("nothing to do: the treasury is as configured")
     print(f"treasury: {done.treasury}")
     print(f"record: {done.record}")
-    print(f"next: keeper launch --config {path}")
+    print(f"next: keeper launch --config {path} --investors CSV")
 
 
 def _as_json(done: "Deployed", dry_run: bool) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def handover(
 
     Exit 0 when it is complete, 4 when the new owner has yet to accept, 3 when something is wrong.
     """
-    perform(lambda: _handover(config, accept, check, dry_run, records, treasury, as_json))
+    perform(lambda: _handover(config, accept, check, dry_run, records, treasury, as_json), resumable=True)
 
 
 async def _handover(

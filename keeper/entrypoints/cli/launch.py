@@ -31,7 +31,7 @@ def launch(
     Whatever ends it, and whatever is lost, nobody is paid twice: the chain itself holds each batch to one payment. Exit
     2 when configuration or list are wrong, 3 when something stands in the way.
     """
-    perform(lambda: _launch(config, investors, dry_run, records, treasury, from_block, as_json))
+    perform(lambda: _launch(config, investors, dry_run, records, treasury, from_block, as_json), resumable=True)
 
 
 async def _launch(

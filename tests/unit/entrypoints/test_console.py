@@ -1,7 +1,9 @@
 """How commands speak: foreign names are shown as they are, and a stream that ends is no fault."""
 
+import asyncio
 import errno
 import io
+import signal
 import sys
 
 import pytest
@@ -47,6 +49,50 @@ def test_output_that_cannot_be_written_is_no_fault(
     assert end.value.exit_code == code
     told = "" if code is Exit.FINE else "error: the output cannot be written: the disk is full\n"
     assert capsys.readouterr().err == told
+
+
+def test_a_reader_that_left_does_not_end_a_set_up_with_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`keeper launch | head -1 && keeper handover`: half of the investors are paid."""
+    monkeypatch.setattr(sys, "stdout", Full(errno.EPIPE))
+    with pytest.raises(typer.Exit) as end:
+        perform(talk, resumable=True)
+    assert end.value.exit_code == Exit.CHECK
+    assert "start again to go on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("resumable", [False, True])
+def test_a_reader_that_left_at_the_end_does_not_change_what_was_found(
+    monkeypatch: pytest.MonkeyPatch, resumable: bool
+) -> None:
+    """`keeper doctor | head -1`: what failed has failed."""
+
+    class Late(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.EPIPE, "no")
+
+    async def fail() -> Exit:
+        print("fail")
+        return Exit.PENDING
+
+    monkeypatch.setattr(sys, "stdout", Late())
+    with pytest.raises(typer.Exit) as end:
+        perform(fail, resumable=resumable)
+    assert end.value.exit_code == Exit.PENDING
+
+
+@pytest.mark.parametrize(("resumable", "told"), [(False, "interrupted"), (True, "interrupted: start again to go on")])
+def test_ctrl_c_is_no_success(capsys: pytest.CaptureFixture[str], resumable: bool, told: str) -> None:
+    async def wait() -> Exit:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(60)
+        return Exit.FINE
+
+    with pytest.raises(typer.Exit) as end:
+        perform(wait, resumable=resumable)
+    assert end.value.exit_code == Exit.CHECK
+    assert capsys.readouterr().err == f"error: {told}\n"
 
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
