@@ -46,15 +46,12 @@ def parse_fund_config(path: Path) -> FundConfig:
 
 def _document(path: Path) -> dict[str, Any]:
     text = _text(path)
+    is_yaml = path.suffix.lower() in (".yaml", ".yml")
     try:
-        if path.suffix.lower() in (".yaml", ".yml"):
-            document = yaml.load(text, Loader=StrictLoader)  # noqa: S506 - a SafeLoader
-        else:
-            document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([f"{path}: is not TOML: {error}"]) from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigurationError([f"{path}: is not YAML: {' '.join(str(error).split())}"]) from None
+        document = yaml.load(text, Loader=StrictLoader) if is_yaml else tomllib.loads(text)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, AttributeError) as error:  # the last of a tag that its value does not fit
+        kind, told = "YAML" if is_yaml else "TOML", " ".join(str(error).split())
+        raise ConfigurationError([f"{path}: is not {kind}: {told}"]) from None
     except RecursionError:
         raise ConfigurationError([f"{path}: is nested too deep"]) from None
     if not isinstance(document, dict):
@@ -68,7 +65,7 @@ def _text(path: Path) -> str:
             raw = file.read(LONGEST + 1)
         if len(raw) > LONGEST:
             raise ConfigurationError([f"{path}: is longer than {LONGEST >> 20} MiB"])
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")  # editors on Windows put a mark in front
     except OSError as error:
         raise ConfigurationError([f"{path}: cannot be read ({error.strerror})"]) from None
     except UnicodeDecodeError:
@@ -87,7 +84,10 @@ def _line(mistake: Mapping[str, Any]) -> str:
     given = mistake["input"]
     if isinstance(given, dict | list):
         return f"{place}: {text}"
-    shown = str(given)
+    try:
+        shown = str(given)
+    except ValueError:  # `0xfff...`: Python writes no number of more than 4,300 digits
+        return f"{place}: {text}"
     return f"{place}: {text} (it is {shown[:SHOWN]!r}{'...' if len(shown) > SHOWN else ''})"
 
 
@@ -97,5 +97,11 @@ def _place(parts: tuple[str | int, ...]) -> str:
     for part in parts:
         if part == "[key]":
             continue
-        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+        place += f"[{part}]" if isinstance(part, int) else f".{_name(part)}" if place else _name(part)
     return place or "configuration"
+
+
+def _name(key: str) -> str:
+    """A key of the file as a terminal can show it."""
+    shown = "".join(char if char.isprintable() else "?" for char in key)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."

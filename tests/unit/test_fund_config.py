@@ -173,11 +173,23 @@ def test_connected_is_connected_with_the_most() -> None:
         ("f.yaml", "[" * 5000, "is n"),
         ("f.toml", "#" * (1 << 20) + "#", "is longer than 1 MiB"),
         ("f.yaml", "", "holds no names and values"),
+        ("f.yaml", "name: !!timestamp soon", "is not YAML"),
+        ("f.toml", "chain_id = " + "9" * 5000, "is not TOML"),
+        ("f.toml", "chain_id = 0x" + "f" * 5000, "chain_id: must be"),
+        ("f.toml", '"na\\u001b[31mme" = 1', "na?[31mme: is not known here"),
+        ("f.toml", f"{'x' * 10_000} = 1", f"{'x' * 60}...: is not known here"),
     ],
 )
 def test_files_that_say_nothing(tmp_path: Path, name: str, text: str, words: str) -> None:
     found = mistakes(tmp_path, text, name)
     assert any(words in line for line in found), found
+    assert all(line.isprintable() for line in found)  # no terminal obeys a file
+
+
+def test_a_file_of_windows(tmp_path: Path) -> None:
+    path = tmp_path / "fund.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + EXAMPLE.read_bytes().replace(b"\n", b"\r\n"))
+    assert digest(parse_fund_config(path)) == digest(parse_fund_config(EXAMPLE))
 
 
 def test_bytes_that_are_not_text(tmp_path: Path) -> None:
