@@ -8,10 +8,12 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
+
+from eth_utils.address import is_hex_address
 
 from keeper.adapters.known_addresses import chain_name
 from keeper.core.mistakes import ConfigurationError, SetupStopped
@@ -120,7 +122,7 @@ def open_record(folder: Path, chain_id: int, name: str) -> Iterator[DeploymentRe
     lock_path = path.with_name(f".{path.stem}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = lock_path.open("w")
+        lock = lock_path.open("a")  # it may be a link: nothing is cut
     except OSError as error:
         raise ConfigurationError([f"{path.parent}: cannot be written to ({error.strerror})"]) from None
     with lock:
@@ -156,7 +158,7 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise ConfigurationError([f"{path}: cannot be read ({error.strerror})"]) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigurationError([f"{path}: is not a deployment record (no JSON)"]) from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ConfigurationError([f"{path}: is not a deployment record of this version (schema {SCHEMA})"])
@@ -165,8 +167,24 @@ def _read(path: Path) -> dict[str, Any]:
             _sent(entry)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ConfigurationError([f"{path}: is damaged: a transaction of it cannot be read"]) from None
+    if damaged := [name for name, is_sound in _SOUND.items() if name in document and not is_sound(document[name])]:
+        raise ConfigurationError(f"{path}: is damaged: `{name}` cannot be what it says" for name in damaged)
     del document["schema"]
     return document
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and is_hex_address(value)
+
+
+_SOUND: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "treasury": _is_address,
+    "deployer": _is_address,
+    "keepers": lambda value: isinstance(value, list) and all(map(_is_address, value)),
+    "deployed_block": lambda value: isinstance(value, int) and value >= 0,
+    "config": lambda value: isinstance(value, dict),
+}
+"""Facts that commands act on."""
 
 
 def _replace(path: Path, text: str) -> None:

@@ -121,7 +121,21 @@ def test_a_record_that_is_looked_at_is_not_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "nonsense", "[]", '{"schema": 2}', '{"schema": 1, "transactions": [{"step": "x"}]}']
+    "text",
+    [
+        "",
+        "nonsense",
+        "[]",
+        "[" * 5_000,
+        '{"schema": 2}',
+        '{"schema": 1, "transactions": [{"step": "x"}]}',
+        '{"schema": 1, "treasury": 5}',
+        '{"schema": 1, "deployer": "0x12"}',
+        '{"schema": 1, "keepers": 5}',
+        '{"schema": 1, "keepers": ["foo"]}',
+        '{"schema": 1, "deployed_block": "x"}',
+        '{"schema": 1, "config": []}',
+    ],
 )
 def test_a_damaged_record_is_left_as_it_is(tmp_path: Path, text: str) -> None:
     path = record_path(tmp_path, 1, "F")
@@ -130,6 +144,16 @@ def test_a_damaged_record_is_left_as_it_is(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError), open_record(tmp_path, 1, "F"):
         pass
     assert path.read_text() == text
+
+
+def test_a_lock_that_is_a_link_cuts_nothing(tmp_path: Path) -> None:
+    path, other = record_path(tmp_path, 1, "F"), tmp_path / "other"
+    path.parent.mkdir()
+    other.write_text("kept")
+    path.with_name(".f.lock").symlink_to(other)
+    with open_record(tmp_path, 1, "F"):
+        pass
+    assert other.read_text() == "kept"
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
