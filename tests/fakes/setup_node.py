@@ -31,6 +31,7 @@ class FakeNode:
     receipts: dict[bytes, Mined] = field(default_factory=dict)
     broadcasts: list[list[bytes]] = field(default_factory=list)
     estimated: list[list[str]] = field(default_factory=list)
+    replies: list[str] = field(default_factory=list)
 
     async def head(self) -> Block:
         return Block(self.number, ZERO, ZERO, Timestamp(self.number * 12), Wei(self.base_fee))
@@ -49,7 +50,7 @@ class FakeNode:
             self.pool.update({int(raw.split(b":")[0]): raw for raw in raws})
             if self.mines_at_once:
                 self.mine()
-        return ["accepted"] * len(raws)
+        return [self.replies.pop(0) if self.replies else "accepted" for _ in raws]
 
     def mine(self) -> None:
         self.number += 1

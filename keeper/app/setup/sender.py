@@ -1,7 +1,7 @@
 """Sends the calls of one signer exactly once each: signed bytes are in the record before any of them leaves."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from keeper.app.setup.ports import Ledger, Node
@@ -9,7 +9,7 @@ from keeper.core.fees import LARGEST_GAS_LIMIT, FeeQuote, FeeTooHigh, quote
 from keeper.core.mistakes import SetupStopped
 from keeper.core.model import LOCAL_CHAIN_ID
 from keeper.core.setup.calls import Call, Mined, Sent, Status
-from keeper.core.units import Wei
+from keeper.core.units import Hash32, Wei
 from keeper.ports import Account, Clock, Signer, SimulatedRevert
 
 GWEI: Final = 10**9
@@ -19,6 +19,8 @@ MARGIN_PERCENT: Final = 25
 """Of gas above an estimate."""
 MARGIN_GAS: Final = 20_000
 """And so much more: a storage slot that another transaction clears before costs that."""
+HAS_IT: Final = ("known", "already")
+"""Words of nodes for a transaction that was sent to them before."""
 
 
 def default_confirmations(chain_id: int) -> int:
@@ -63,6 +65,8 @@ class Sender:
     pace: Pace
     tell: Callable[[Sent], None] = lambda _: None
     after_broadcast: Callable[[], Awaitable[None]] = _nothing
+    refusals: dict[Hash32, str] = field(default_factory=dict)
+    """What the node last said against a transaction: an explanation where it is not mined, and no more than that."""
 
     async def run(self, calls: Sequence[Call]) -> tuple[Sent, ...]:
         """Sends what of `calls` is not out yet, in order, and waits until all of it is mined.
@@ -136,7 +140,8 @@ class Sender:
             if self.clock.monotonic() - began > self.pace.again:
                 raise SetupStopped(
                     f"the record says that {self.signer.address} has sent {least} transactions, the node says "
-                    f"{account.nonce}: the node lags behind, or the record is of another chain"
+                    f"{account.nonce}: the node lags behind, the record is of another chain, or a reorganisation took "
+                    "transactions back. In the last case move the record away and start again: the chain tells the rest"
                 )
             await self.clock.sleep(self.pace.poll)
         if account.pending_nonce > account.nonce:
@@ -182,7 +187,11 @@ class Sender:
         )
 
     async def _broadcast(self, sent: Sequence[Sent]) -> None:
-        await self.node.broadcast([one.raw for one in sent if one.raw is not None])
+        leaving = [one for one in sent if one.raw is not None]
+        replies = await self.node.broadcast([one.raw for one in leaving if one.raw is not None])
+        for one, reply in zip(leaving, replies, strict=True):
+            if reply.startswith("error") and not any(word in reply.lower() for word in HAS_IT):
+                self.refusals[one.hash] = reply
         await self.after_broadcast()
 
     # ---------------------------------------------------------------------------------------------- settling
@@ -204,9 +213,10 @@ class Sender:
                 return tuple(ended[one.nonce] for one in sent)
             if now - began > self.pace.patience:
                 first = next(one for one in sent if one.nonce not in ended)
+                said = self.refusals.get(first.hash)
                 raise SetupStopped(
-                    f"{first.label} is not mined after {self.pace.patience:.0f} s (transaction {first.hash}); "
-                    "start again to go on waiting"
+                    f"{first.label} is not mined after {self.pace.patience:.0f} s (transaction {first.hash}, nonce "
+                    f"{first.nonce}){f'; the node said: {said}' if said else ''}; start again to go on waiting"
                 )
             if now - last_news > self.pace.again:
                 last_news = now

@@ -118,6 +118,13 @@ async def test_a_restart_sends_the_same_bytes_again() -> None:
     assert node.nonce == 3
 
 
+async def test_what_the_node_has_against_a_transaction_is_told() -> None:
+    """A node that refuses at once and is not heard looks like one that is slow."""
+    node = FakeNode(loses=True, replies=["error: intrinsic gas too low", "error: already known"])
+    with pytest.raises(SetupStopped, match=r"nonce 0\); the node said: error: intrinsic gas too low; start again"):
+        await sender(node).run([call("a")])
+
+
 async def test_the_same_call_on_purpose_is_sent_again() -> None:
     """What is settled does not keep a caller from asking for it anew: the state of the chain says what is left."""
     node = FakeNode()
