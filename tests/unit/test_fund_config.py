@@ -119,6 +119,11 @@ def test_every_mistake_at_once_with_its_place(tmp_path: Path) -> None:
         ({"venues": [{"kind": "v2_pair", "assets": ["WETH", "USDC"], "fee_pips": 500}]}, "venues[0].fee_pips: 500 is"),
         ({"venues": [{"kind": "v2_pair", "assets": ["WETH", "WETH"]}]}, "venues[0].assets: are the same"),
         ({"chain_id": 5, "assets": []}, "assets: "),
+        ({"owner": USDC}, f"owner: {USDC} is assets[1].token, which cannot act"),
+        (
+            {"uniswap": {"v2_router": address(9)}, "roles": {"keepers": [{"address": address(9), "days": 1}]}},
+            f"roles.keepers[0].address: {address(9)} is uniswap.v2_router, which cannot act",
+        ),
     ],
 )
 def test_one_mistake(tmp_path: Path, change: dict[str, Any], line: str) -> None:

@@ -81,6 +81,8 @@ def judge(config: FundConfig, deployer: Address, facts: HandoverFacts) -> Verdic
     missing: list[str] = []
     if config.owner == deployer:
         faults.append(f"owner: the configuration names the deployer itself, {deployer}")
+    elif config.owner == treasury.address:
+        faults.append(f"owner: the configuration names the treasury itself, {treasury.address}, which cannot accept")
     elif treasury.owner == config.owner:
         faults += _leftovers(config, facts)
     elif treasury.owner == deployer:

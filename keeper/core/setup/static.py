@@ -34,6 +34,7 @@ def mistakes_of(config: FundConfig) -> list[str]:
         *_limits("limits", config.limits),
         *(_limits("opening_limits", config.opening_limits) if config.opening_limits else ()),
         *_roles(config),
+        *_people(config),
         *_seed(config),
     ]
 
@@ -128,6 +129,21 @@ def _roles(config: FundConfig) -> Iterator[str]:
         if keeper.address in seen:
             yield f"{place}.address: is there twice"
         seen.add(keeper.address)
+
+
+def _people(config: FundConfig) -> Iterator[str]:
+    """Who is to act must be able to: an address copied from the wrong line gets a role that nobody can use."""
+    things = {getattr(config.uniswap, field.name): f"uniswap.{field.name}" for field in fields(config.uniswap)}
+    things[config.sequencer_feed] = "sequencer_feed"
+    things |= {venue.target: f"venues[{index}].target" for index, venue in enumerate(config.venues)}
+    for index, asset in enumerate(config.assets):
+        things |= {asset.token: f"assets[{index}].token", asset.feed: f"assets[{index}].feed"}
+    roles = config.roles
+    people = {"owner": config.owner, "roles.guardian": roles.guardian, "roles.weigher": roles.weigher}
+    people |= {f"roles.keepers[{index}].address": keeper.address for index, keeper in enumerate(roles.keepers)}
+    for place, who in people.items():
+        if who is not None and who in things:
+            yield f"{place}: {who} is {things[who]}, which cannot act"
 
 
 def _seed(config: FundConfig) -> Iterator[str]:

@@ -148,6 +148,12 @@ def test_an_owner_that_is_the_deployer_is_no_handover() -> None:
     assert verdict.faults == (f"owner: the configuration names the deployer itself, {DEPLOYER}",)
 
 
+def test_an_owner_that_is_the_treasury_can_never_accept() -> None:
+    verdict = judge(replace(CONFIG, owner=TREASURY), DEPLOYER, facts(owner=DEPLOYER))
+    assert verdict.standing is Standing.FAILED
+    assert verdict.faults == (f"owner: the configuration names the treasury itself, {TREASURY}, which cannot accept",)
+
+
 @pytest.mark.parametrize(
     ("of", "warning"),
     [
