@@ -1,6 +1,7 @@
 """`keeper deploy`: a fund's configuration, checked against the chain and carried out."""
 
 import json
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,7 +92,14 @@ def _show_calls(done: "Deployed") -> None:
 
 
 def _words(call: "Call") -> str:
-    return f"{call.function}({', '.join(str(argument) for argument in call.arguments)})"
+    return f"{call.function}({', '.join(_word(argument) for argument in call.arguments)})"
+
+
+def _word(argument: Any) -> str:
+    """Structs and lists in brackets, kinds by their names in the file."""
+    if isinstance(argument, tuple | list):
+        return f"[{', '.join(_word(one) for one in argument)}]"
+    return argument.name.lower() if isinstance(argument, Enum) else str(argument)
 
 
 def _data(call: "Call") -> str:
