@@ -3,14 +3,14 @@
 
 /** The unit tests that are most likely to notice, asked first: test/NAME.t.sol. */
 export const LIKELY = {
-  "src/Treasury.sol": "Rebalance,Swaps,Progress,Budgets,Prices,Reentrancy,WeirdTokens,Sequencer,Retirement",
+  "src/Treasury.sol": "Rebalance,Rounding,Swaps,Progress,Budgets,Prices,Reentrancy,WeirdTokens,Sequencer,Retirement",
   "src/base/Spending.sol": "Limits,Budgets,Weigher,Bucket,Rebalance",
   "src/base/V3Payer.sol": "WeirdTokens,Reentrancy",
   "src/base/Roles.sol": "Roles,Rebalance,Reentrancy",
   "src/base/Registry.sol": "Registry,Retirement,Dropping,Rescue,Roles,Weigher,Reentrancy",
   "src/base/Shares.sol": "Shares,Mint,Redeem,SharesFuzz,WeirdShares,Reentrancy",
   "src/libraries/Bucket.sol": "Bucket,Budgets,Limits",
-  "src/libraries/Bps.sol": "Swaps,Progress,Rebalance",
+  "src/libraries/Bps.sol": "Rounding,Swaps,Progress,Rebalance",
   "src/libraries/Pricing.sol": "Prices,Swaps",
   "src/libraries/Portfolio.sol": "Rebalance,Progress",
   "src/libraries/Sequencer.sol": "Sequencer",
@@ -220,7 +220,6 @@ export const MUTANTS = {
     ["setTargets: weigher's largest weight", "any", "if (targetBps[i] > maximum) revert WeightTooBig(uint8(i), targetBps[i], maximum);", ""],
     ["setTargets: weigher's largest weight", "refused at the limit", "targetBps[i] > maximum", "targetBps[i] >= maximum"],
     ["setTargets: weigher's shift", "not spent", "        _shift(shiftBps);\n", ""],
-    ["setTargets: weigher's shift", "rounded down", "Math.ceilDiv(shifted, 2)", "shifted / 2"],
     ["setTargets: weigher's shift", "rises alone", "to > from ? to - from : from - to", "to > from ? to - from : 0"],
   ],
   "src/base/Shares.sol": [

@@ -14,7 +14,7 @@ import { LIKELY, MUTANTS } from "./mutants.list.mjs";
 const COPIED = ["src", "test", "tools", "foundry.toml", "package.json", "out", "cache"];
 const BAD_LIST = 2;
 /** Short of what CI runs: enough to notice, quick enough for two hundred mutants. */
-const SHORT = { FOUNDRY_FUZZ_RUNS: "16", CAMPAIGN_EPISODES: "15", SEARCH_DAYS: "1" };
+const SHORT = { FOUNDRY_FUZZ_RUNS: "16", CAMPAIGN_EPISODES: "1", SEARCH_DAYS: "1" };
 const SLOW_TESTS = "test/{invariant,adversary}/*";
 
 function mutants() {
@@ -90,7 +90,10 @@ async function notice(folder, { file, from, to }) {
     const { code, printed } = await forgeIn(folder, stage).finally(() => writeFileSync(path, source));
     if (code === 0) continue;
     const test = failing(printed);
-    if (test === undefined) throw new Error(`${file}: the mutant of "${from.trim()}" does not run:\n${printed.slice(-2000)}`);
+    if (test === undefined) {
+      process.stderr.write(`${file}: the mutant of "${from.trim()}" does not run:\n${printed.slice(-1000)}\n`);
+      return undefined;
+    }
     const verdict = stage.join(" ");
     if (!trusted.has(verdict)) await sound(folder, stage);
     trusted.add(verdict);
