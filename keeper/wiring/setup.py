@@ -71,7 +71,13 @@ async def deploy_from_file(
         played = deployer_address(settings)
         async with open_chain(settings) as chain:
             return await look_at_fund(
-                config, chain, played or config.owner, folder=folder, close_limits=close_limits, known=bool(played)
+                config,
+                chain,
+                played or config.owner,
+                folder=folder,
+                close_limits=close_limits,
+                known=bool(played),
+                max_fee=settings.to_policy().max_fee,
             )
     signer = open_deployer(settings)
     async with open_chain(settings) as chain:
@@ -94,13 +100,14 @@ async def look_at_fund(
     folder: Path = FOLDER,
     close_limits: bool = False,
     known: bool = True,
+    max_fee: Wei = DEFAULT_MAX_FEE,
 ) -> Deployed:
     """What `deploy_fund` would do; nothing is sent or written. `known`: the deployer's money counts."""
     record = DeploymentRecord.look(folder, config.chain_id, config.name)
     node = SetupNode(chain)
     await require_same(config, record, node, deployer if known else None)
     _require_new_name(config, record)
-    plan = await _deployer(config, node, deployer, record, close_limits, known).plan()
+    plan = await _deployer(config, node, deployer, record, close_limits, known, max_fee).plan()
     return Deployed(plan, deployer, (), record.path, plan.treasury)
 
 
@@ -138,7 +145,7 @@ async def deploy_fund(
             after_broadcast,
         )
         finished = await sender.finish()
-        deployer = _deployer(config, node, signer.address, record, close_limits, True)
+        deployer = _deployer(config, node, signer.address, record, close_limits, True, max_fee)
         plan = await deployer.plan()
         heard.planned(plan)
         sent = await deployer.execute(plan, sender)
@@ -146,10 +153,16 @@ async def deploy_fund(
 
 
 def _deployer(
-    config: FundConfig, node: SetupNode, deployer: Address, record: DeploymentRecord, close_limits: bool, known: bool
+    config: FundConfig,
+    node: SetupNode,
+    deployer: Address,
+    record: DeploymentRecord,
+    close_limits: bool,
+    known: bool,
+    max_fee: Wei,
 ) -> Deployer:
     looker = FactsReader(node, config, deployer)
-    return Deployer(config, deployer, node, looker, TreasuryCreator(), record, close_limits, known)
+    return Deployer(config, deployer, node, looker, TreasuryCreator(), record, close_limits, known, max_fee)
 
 
 async def require_same(config: FundConfig, record: DeploymentRecord, node: SetupNode, deployer: Address | None) -> None:

@@ -152,6 +152,14 @@ def test_a_deployer_without_money(operator: Operator, chain: LocalChain) -> None
     assert error.startswith(f"deployer: {DEPLOYER} has 0.000001 of the native coin, the set-up may cost ")
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_gas_above_the_limit(operator: Operator, chain: LocalChain, options: list[str]) -> None:
+    """A dry run ends as the real one would."""
+    (error,) = refused(operator, document(chain), *options, code=3, MAX_FEE_GWEI="0.000000001")
+    assert error.startswith("gas: costs ")
+    assert error.endswith(" gwei now, more than MAX_FEE_GWEI, 0.000000001")
+
+
 def test_foreign_transactions_of_the_same_account(operator: Operator, chain: LocalChain) -> None:
     chain.node.mine_every(0)
     chain.node.speak_for(DEPLOYER, 10**21)

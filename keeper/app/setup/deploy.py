@@ -10,12 +10,12 @@ from keeper.app.setup.sender import Sender
 from keeper.core.mistakes import ConfigurationError, SetupStopped
 from keeper.core.setup.calls import Call, Sent, Status
 from keeper.core.setup.changes import changes
-from keeper.core.setup.checks import Finding, Severity, affordable, examine
+from keeper.core.setup.checks import Finding, Severity, affordable, examine, payable
 from keeper.core.setup.config import FundConfig, digest, plain
 from keeper.core.setup.listing import initial
 from keeper.core.setup.state import Facts
 from keeper.core.setup.steps import remaining
-from keeper.core.units import Address
+from keeper.core.units import Address, Wei
 from keeper.ports import SimulatedRevert
 
 CREATE = "treasury"
@@ -82,7 +82,8 @@ class Plan:
 
 @dataclass(slots=True)
 class Deployer:
-    """One configuration, one deploying account. `known_money`: its balance counts, it is not only played."""
+    """One configuration, one deploying account. `known_money`: its balance counts, it is not only played. `max_fee` is
+    the most that is offered for gas, wei; None: whoever only looks where the treasury stands."""
 
     config: FundConfig
     deployer: Address
@@ -92,6 +93,7 @@ class Deployer:
     record: Record
     close_limits: bool = False
     known_money: bool = True
+    max_fee: Wei | None = None
 
     # ---------------------------------------------------------------------------------------------- looking
 
@@ -111,6 +113,8 @@ class Deployer:
         gas = await self._gas(calls, creation, findings)
         if self.known_money:
             findings += affordable(sum(gas) * (2 * facts.base_fee + facts.tip), facts, self.deployer)
+        if calls and self.max_fee is not None:
+            findings += payable(facts, self.max_fee)
         return Plan(facts, tuple(findings), changed, treasury, creation, tuple(calls), tuple(gas))
 
     async def locate(self) -> Address | None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from keeper.core.fees import FeeTooHigh, quote
 from keeper.core.setup.config import AssetConfig, FundConfig, VenueConfig
 from keeper.core.setup.listing import answer_of, target_of
 from keeper.core.setup.state import Facts, FeedFacts
 from keeper.core.setup.static import mistakes_of
-from keeper.core.units import ZERO_ADDRESS, Address, Hash32
+from keeper.core.units import ZERO_ADDRESS, Address, Hash32, Wei, scaled
+from keeper.core.words import plain
 
 MOST_DECIMALS: Final = 36
 LARGEST_BOUND: Final = 2**128 - 1
@@ -83,6 +85,13 @@ def affordable(cost: int, facts: Facts, deployer: Address) -> Iterator[Finding]:
             "deployer",
             f"{deployer} has {facts.balance / 10**18:.6f} of the native coin, the set-up may cost {cost / 10**18:.6f}",
         )
+
+
+def payable(facts: Facts, max_fee: Wei) -> Iterator[Finding]:
+    """`max_fee` is the most that is offered for gas, wei."""
+    if isinstance(fees := quote(facts.base_fee, facts.tip, max_fee), FeeTooHigh):
+        needed, limit = (plain(scaled(price, 9)) for price in (fees.needed, fees.limit))
+        yield _not_now("gas", f"costs {needed} gwei now, more than MAX_FEE_GWEI, {limit}")
 
 
 def _wrong(place: str, text: str) -> Finding:

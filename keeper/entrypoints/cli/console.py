@@ -16,7 +16,7 @@ import typer
 
 
 class Exit(IntEnum):
-    """FINE; UNEXPECTED is a fault of the program; USAGE of the configuration; CHECK of the world outside.
+    """FINE; UNEXPECTED is a fault of the program; USAGE of the configuration; CHECK of the world outside, and Ctrl-C.
 
     PENDING: nothing is wrong, somebody else has yet to act.
     """

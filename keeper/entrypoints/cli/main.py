@@ -25,7 +25,8 @@ from keeper.entrypoints.cli.console import open_closed_streams
 app = typer.Typer(
     name="keeper",
     help="Keeps the tokens of on-chain index funds at their target weights.",
-    epilog="Exit codes: 0 fine, 1 unexpected, 2 configuration or usage, 3 a check failed, 4 not complete yet.",
+    epilog="Exit codes: 0 fine, 1 unexpected, 2 configuration or usage, 3 a check failed or it was interrupted, "
+    "4 not complete yet.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

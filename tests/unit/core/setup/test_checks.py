@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from keeper.core.model import VenueKind
-from keeper.core.setup.checks import Severity, affordable, examine, passed
+from keeper.core.setup.checks import Severity, affordable, examine, passed, payable
 from keeper.core.setup.config import FundConfig, LimitsConfig, RolesConfig, VenueConfig
 from keeper.core.setup.listing import initial
 from keeper.core.setup.state import Facts, FeedFacts, TreasuryState
@@ -237,6 +237,15 @@ def test_money() -> None:
     assert list(affordable(100, seen, DEPLOYER)) == []
     (finding,) = affordable(101, seen, DEPLOYER)
     assert finding.severity is WORLD
+
+
+def test_the_price_of_gas() -> None:
+    """Base fee and tip of a gwei each."""
+    seen = facts(fund())
+    assert list(payable(seen, Wei(2 * 10**9))) == []
+    (finding,) = payable(seen, Wei(2 * 10**9 - 1))
+    assert finding.severity is WORLD
+    assert str(finding) == "gas: costs 2 gwei now, more than MAX_FEE_GWEI, 1.999999999"
 
 
 # -------------------------------------------------------------------------------------- what stands already
