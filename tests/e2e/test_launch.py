@@ -1,7 +1,9 @@
 """A fund launched on a real chain: seeded, its shares with those who stand on the list, never twice."""
 
 import json
+import os
 import shutil
+import signal
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,23 @@ def test_three_investors(operator: Operator) -> None:
         assert rpc.view(token, "balanceOf(address)(uint256)", operator.deployer.address) == 0
     assert operator.record()["launch"]["complete"] is True
     assert f"next: keeper handover --config {operator.folder / 'fund.toml'}" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["launch", "handover"])
+def test_ctrl_c_is_no_success(operator: Operator, command: str) -> None:
+    """`keeper launch && keeper handover` must not go on with half of the investors."""
+    node, keeper = operator.chain.node, operator.keeper
+    arguments = operator.launching()
+    if command == "handover":
+        assert operator.launch().code == 0
+        arguments = ["handover", "--config", str(operator.folder / "fund.toml")]
+    node.mine_every(0)
+    log = operator.folder / f"{command}.log"
+    child = keeper.nursery.start(arguments, log=log, env=keeper._environment({}), cwd=keeper.folder)
+    keeper.until(lambda: node.rpc.call("txpool_status")["pending"] != "0x0", "something is in the pool")
+    os.kill(child.pid, signal.SIGINT)
+    assert child.wait(5) == 3
+    assert "error: interrupted: start again to go on" in child.last_words(100).splitlines()
 
 
 def test_again_sends_nothing(operator: Operator) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import io
 import json
 import os
 import sys
@@ -79,10 +80,14 @@ def _drop(stream: TextIO) -> None:
 
 
 def open_closed_streams() -> None:
-    """A process started without stdout or stderr (`>&-`) finds None there: what it says then goes nowhere."""
+    """A process started without stdout or stderr (`>&-`) finds None there: what it says then goes nowhere. A name that
+    the terminal's encoding does not know is escaped: it must not end a command."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _confess(error: Exception) -> None:

@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from keeper.adapters.logs import configure
-from keeper.entrypoints.cli.console import Exit, perform, show_table, unicode_text
+from keeper.entrypoints.cli.console import Exit, open_closed_streams, perform, show_table, unicode_text
 
 pytestmark = pytest.mark.unit
 
@@ -108,3 +108,12 @@ def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPat
 
 def test_an_argument_in_an_unknown_encoding_can_be_stored() -> None:
     assert unicode_text("caf\udce9") == "caf?"
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fund may be called what it likes, and a service may run without a locale."""
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    open_closed_streams()
+    print("指数", flush=True)
+    assert raw.getvalue() == b"\\u6307\\u6570\n"
