@@ -132,9 +132,10 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
     # no markup: tokens, nodes and operators name things, and `[/b]` in a name must neither vanish nor raise
     console = Console(width=width, markup=False, emoji=False, highlight=False)
+    sys.stdout.flush()  # and print: neither by rich, which ends the process with 1 when the reader has left
     with console.capture() as drawn:
         console.print(table)
-    print(drawn.get(), end="")  # not by rich: it ends the process with 1 when the reader has left
+    print(drawn.get(), end="")
 
 
 def money(value: Decimal | None) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import io
+import os
 import signal
 import sys
 
@@ -49,6 +50,25 @@ def test_output_that_cannot_be_written_is_no_fault(
     assert end.value.exit_code == code
     told = "" if code is Exit.FINE else "error: the output cannot be written: the disk is full\n"
     assert capsys.readouterr().err == told
+
+
+def test_a_table_after_its_reader_left_is_told_like_any_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was printed before is still buffered; rich would flush it, and end the process with 1."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = os.fdopen(writer, "w")
+    monkeypatch.setattr(sys, "stdout", stream)
+
+    async def show() -> Exit:
+        print("something")
+        show_table("", ["asset"], [["WETH"]])
+        return Exit.FINE
+
+    with pytest.raises(typer.Exit) as end:
+        perform(show)
+    monkeypatch.undo()
+    stream.close()
+    assert end.value.exit_code == Exit.FINE
 
 
 def test_a_reader_that_left_does_not_end_a_set_up_with_success(
