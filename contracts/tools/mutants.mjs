@@ -14,7 +14,7 @@ import { LIKELY, MUTANTS } from "./mutants.list.mjs";
 const COPIED = ["src", "test", "tools", "foundry.toml", "package.json", "out", "cache"];
 const BAD_LIST = 2;
 /** Short of what CI runs: enough to notice, quick enough for two hundred mutants. */
-const SHORT = { FOUNDRY_FUZZ_RUNS: "16", CAMPAIGN_EPISODES: "1", SEARCH_DAYS: "1" };
+const SHORT = { FOUNDRY_FUZZ_RUNS: "16", FOUNDRY_INVARIANT_RUNS: "1", SEARCH_DAYS: "1" };
 const SLOW_TESTS = "test/{invariant,adversary}/*";
 
 function mutants() {
@@ -58,9 +58,9 @@ function forgeIn(folder, args) {
   });
 }
 
-/** The first test that failed: its name and its file. A set-up that fails is a failure of the whole file. */
+/** The first test that failed, a set-up included: name and file. An invariant's name stands behind its calls, a line with a tab each. */
 function failing(printed) {
-  const test = printed.match(/^\[FAIL.*\] (\w+)\(.*$/m)?.[1];
+  const test = printed.match(/^\[FAIL.*\](?:\n(?:\t.*\n)+)? (\w+)\(.*$/m)?.[1];
   const file = test && printed.slice(0, printed.search(/^\[FAIL/m)).match(/Ran \d+ tests? for ([\w./]+):/g)?.at(-1);
   return test && `${file?.match(/(\w+)\.t\.sol/)?.[1] ?? "?"}.${test}`;
 }

@@ -14,10 +14,11 @@ import {Attacker} from "./Attacker.sol";
 ///        hard each swap is sandwiched, a donation before, shares minted before and redeemed after) are tried and rolled
 ///        back, changed a little, cut to what the budgets leave when those refused, and the worst for the other holders is
 ///        carried out. What a share is worth in the end is compared with the closed-form attack at the same seconds.
-contract SearchTest is Attacker {
+abstract contract Search is Attacker {
     using SafeERC20 for IERC20;
 
     event log_named_uint(string key, uint256 value);
+    event log_named_int(string key, int256 value);
 
     /// @param taken  of what a share was worth, 1e18 is all of it; negative when the fund gained
     /// @param reason of the refusal
@@ -41,9 +42,17 @@ contract SearchTest is Attacker {
     uint256 private constant BATCHES = 10;
     uint256 private constant TRIES = 24;
 
+    /// A search keeps all that ever happened in it, some 50 MB for each day: it comes in slices.
+    uint256 private constant SLICES = 12;
+
+    uint256 private immutable SLICE;
     uint256 private _state;
     uint256 private tried;
     uint256 private wentThrough;
+
+    constructor(uint256 slice) {
+        SLICE = slice;
+    }
 
     function setUp() public override {
         super.setUp();
@@ -55,15 +64,16 @@ contract SearchTest is Attacker {
 
     // -------------------------------------------------------------------------------------------- the search
 
-    /// @notice CI plays a slice, the deep profile all 100,000 tries.
+    /// @notice CI plays a day of each slice, the deep profile 35: 100,800 tries in all.
     function test_nothing_better_is_found() public {
         bool deep = keccak256(bytes(vm.envOr("FOUNDRY_PROFILE", ""))) == keccak256("deep");
-        uint256 days_ = vm.envOr("SEARCH_DAYS", deep ? uint256(420) : 12);
+        uint256 days_ = vm.envOr("SEARCH_DAYS", deep ? uint256(35) : 1);
         int256 best;
         int256 nearest = -1e18;
-        for (uint256 day; day < days_; ++day) {
-            bool half = day % 3 == 2;
-            (int256 found, int256 known) = _day(day, half);
+        for (uint256 i; i < days_; ++i) {
+            uint256 day = SLICE + SLICES * i;
+            bool half = (SLICE + i) % 3 == 2;
+            (int256 found, int256 known) = this.play(day, half);
             best = found > best ? found : best;
             nearest = found - known > nearest ? found - known : nearest;
             // From 5 % of drift progress may pay for 7.5 bps; the closed form leaves a hundredth of that.
@@ -74,14 +84,16 @@ contract SearchTest is Attacker {
         emit log_named_uint("tried", tried);
         emit log_named_uint("went through", wentThrough);
         emit log_named_uint("most that a day took, 1e-6 of a basis point", uint256(best) / 1e8);
-        emit log_named_uint("nearest to the closed form, 1e-6 of a basis point below", uint256(-nearest) / 1e8);
-        holds(wentThrough * 8 > tried, "a search whose plans are mostly refused finds nothing");
-        holds(days_ < 12 || uint256(best) > 7e14, "a search that takes little shows little");
+        emit log_named_int("nearest to the closed form, 1e-6 of a basis point more than it", nearest / 1e8);
+        // One day may be unlucky.
+        holds(wentThrough * (days_ == 1 ? 12 : 8) > tried, "a search whose plans are mostly refused finds nothing");
+        holds(uint256(best) > (days_ == 1 ? 4e14 : 7e14), "a search that takes little shows little");
     }
 
+    /// @dev    A call of its own: its memory is given back when it ends, which a search over many days needs.
     /// @return found by the search
     /// @return known what the closed form takes at the same seconds
-    function _day(uint256 number, bool half) private returns (int256 found, int256 known) {
+    function play(uint256 number, bool half) external returns (int256 found, int256 known) {
         uint256 state = vm.snapshotState();
         uint256 began = time;
         if (half) treasury.setTargets(_weights(3000, 3500, 2500, 1000));
@@ -270,3 +282,27 @@ contract SearchTest is Attacker {
         return abi.decode(abi.encode(plan), (Plan));
     }
 }
+
+contract Search00Test is Search(0) {}
+
+contract Search01Test is Search(1) {}
+
+contract Search02Test is Search(2) {}
+
+contract Search03Test is Search(3) {}
+
+contract Search04Test is Search(4) {}
+
+contract Search05Test is Search(5) {}
+
+contract Search06Test is Search(6) {}
+
+contract Search07Test is Search(7) {}
+
+contract Search08Test is Search(8) {}
+
+contract Search09Test is Search(9) {}
+
+contract Search10Test is Search(10) {}
+
+contract Search11Test is Search(11) {}

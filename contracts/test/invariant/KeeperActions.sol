@@ -13,7 +13,7 @@ abstract contract KeeperActions is Ledger {
     uint256 internal constant PAIRS = 10;
 
     /// What has happened, by name; read by the campaign.
-    mapping(string what => uint256) private count;
+    mapping(string what => uint256) public count;
     string[] private names;
 
     /// A venue that was disabled comes back under another number.
@@ -85,7 +85,7 @@ abstract contract KeeperActions is Ledger {
 
     /// @dev  USD that may go at once: the smaller drift, and what size and budgets allow
     function _plan() private view returns (uint256 sold, uint256 bought, uint256 value) {
-        Picture memory p = _picture();
+        Picture memory p = _holdings();
         uint256 nav = _nav(p);
         int256 most;
         int256 least;
@@ -143,7 +143,7 @@ abstract contract KeeperActions is Ledger {
     /// @dev Up to 15 % of NAV.
     function _someAmount(uint256 asset) internal returns (uint256) {
         uint256 px = pxOf(asset);
-        return px == 0 ? _roll(1e24) : _nav(_picture()) * _roll(1500) / 1e4 * 1e18 / px;
+        return px == 0 ? _roll(1e24) : _nav(_holdings()) * _roll(1500) / 1e4 * 1e18 / px;
     }
 
     // -------------------------------------------------------------------------------------------- hostile
@@ -158,7 +158,7 @@ abstract contract KeeperActions is Ledger {
         (uint256 sold, uint256 bought, uint256 value) = _plan();
         if (value == 0) return;
         bool gift = _roll(3) == 0;
-        Picture memory before = _picture();
+        Picture memory before = _holdings();
         uint256 navBefore = _nav(before);
         uint256 most = Math.min(_lossLeft() * navBefore / 1e18, _drift(before, navBefore) * limitsNow.maxCostBps / 2e4);
         if (gift) _gift(sold);
@@ -170,7 +170,7 @@ abstract contract KeeperActions is Ledger {
         _tally("rebalanced, hostile after a donation");
         // Rounding of values: a unit of each token for each swap.
         uint256 room = swaps.length * 1e15;
-        _must(_nav(_picture()) + most + room >= navBefore, 17, "a donation let the keeper take more than without it");
+        _must(_nav(_holdings()) + most + room >= navBefore, 17, "a donation let the keeper take more than without it");
     }
 
     /// @dev What the loss budget allows at the floor, so that not every attack is refused.
@@ -218,7 +218,7 @@ abstract contract KeeperActions is Ledger {
     function _attempt() private {
         ITreasury.Swap[] memory swaps = _route(USDC, WETH, 1_000e6);
         uint256 mistake = _roll(3);
-        uint64 id = _lastId() + (mistake == 0 ? uint64(_between(2, 9)) : 1);
+        uint64 id = lastId + (mistake == 0 ? uint64(_between(2, 9)) : 1);
         uint64 deadline = uint64(mistake == 1 ? time - 1 : time);
         address caller = mistake == 2 ? STRANGER : KEEPER;
         bytes memory data = abi.encodeCall(ITreasury.rebalance, (swaps, id, deadline, DECISION));
@@ -230,7 +230,7 @@ abstract contract KeeperActions is Ledger {
     // -------------------------------------------------------------------------------------------- the call
 
     function _rebalance(ITreasury.Swap[] memory swaps, address by) internal returns (bool ok) {
-        uint64 id = _lastId() + 1;
+        uint64 id = lastId + 1;
         bytes memory data = abi.encodeCall(ITreasury.rebalance, (swaps, id, uint64(time), DECISION));
         bytes memory answer;
         (ok, answer,,) = _act(Who.Keeper, by, data, address(0));

@@ -41,6 +41,7 @@ abstract contract Ledger is Pictures {
     mapping(uint256 venue => bool) internal disabled;
     Spending[] internal history;
     uint256 internal lastTime;
+    uint64 internal lastId;
 
     function setUp() public virtual override {
         super.setUp();
@@ -158,7 +159,7 @@ abstract contract Ledger is Pictures {
         uint256 removed = before > after_ ? (before - after_ + 2) / 2 : 0;
         _must(spent.loss <= removed * limitsNow.maxCostBps / 1e4, 19, "lost more than the progress is worth");
         _must(lastTime == 0 || time >= lastTime + limitsNow.cooldown, 9, "cooldown was not over");
-        lastTime = time;
+        (lastTime, lastId) = (time, lastId + 1);
         history.push(Spending(time, spent.loss * 1e18 / nav, spent.turnover * 1e18 / nav));
         _checkBudgets();
     }

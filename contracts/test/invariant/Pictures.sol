@@ -24,8 +24,13 @@ abstract contract Pictures is Market {
     uint256 private constant TARGET = 5;
 
     function _picture() internal view returns (Picture memory p) {
+        p = _holdings();
         (, p.raw) = address(treasury).staticcall(abi.encodeCall(ITreasury.snapshot, ()));
         p.supply = _word(p.raw, SUPPLY);
+    }
+
+    /// @dev Of a picture only the balances, which is all that values need: a snapshot is most of what an action costs.
+    function _holdings() internal view returns (Picture memory p) {
         p.balances = new uint256[](tokens.length);
         for (uint256 i; i < tokens.length; ++i) {
             p.balances[i] = IERC20(tokens[i]).balanceOf(address(treasury));
@@ -33,11 +38,6 @@ abstract contract Pictures is Market {
     }
 
     /// @dev Without decoding the whole snapshot.
-    function _lastId() internal view returns (uint64) {
-        (, bytes memory raw) = address(treasury).staticcall(abi.encodeCall(ITreasury.snapshot, ()));
-        return uint64(_lastIdOf(raw));
-    }
-
     function _lastIdOf(bytes memory raw) internal pure returns (uint256) {
         return _word(raw, LAST_ID);
     }
