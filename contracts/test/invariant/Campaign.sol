@@ -58,12 +58,11 @@ abstract contract Campaign {
             _check(i);
         }
         if (handler.steps() < FULL) return;
-        // What the worst of many runs saw; how much happens in all is in Happened.t.sol.
-        _atLeast("mints", 4);
-        _atLeast("redemptions", 3);
-        _atLeast("donations", 5);
-        _atLeast("callbacks by outsiders", 2);
-        _atLeast("entries tried by those who may not", 3);
+        // That a run is alive, with room for the unluckiest of 2,000; how much happens in all is in Happened.t.sol.
+        _atLeast("mints", 2);
+        _atLeast("redemptions", 1);
+        _atLeast("donations", 3);
+        _atLeast("entries tried by those who may not", 1);
     }
 
     function _atLeast(string memory what, uint256 expected) private view {
