@@ -50,7 +50,7 @@ contract V3TwapFeedTest is TwapPools {
     }
 
     function _feed(uint32 window) private returns (V3TwapFeed) {
-        return new V3TwapFeed(pool, address(base), quoteFeed, window, 0);
+        return new V3TwapFeed(pool, address(base), quoteFeed, window, 0, 500);
     }
 
     function _answer(V3TwapFeed feed) private view returns (uint256) {
@@ -88,29 +88,39 @@ contract V3TwapFeedTest is TwapPools {
         near(priceAt(isToken0 ? tick : -tick, answer, feedDec, baseDec, quoteDec), usd, 1e18, "the reference itself");
     }
 
-    /// @dev Up to eight moves at any times, any window, both orders, decimals as they occur.
+    /// @dev Up to eight moves at any times, up to twice the largest jump; any window, both orders, decimals as they occur.
     function testFuzz_answers_as_the_reference(
         bool isToken0,
         uint8[3] memory decimals,
         uint64 answer,
-        int24[8] memory ticks,
+        int24[9] memory ticks,
         uint16[8] memory waits,
-        uint32 window
+        uint32[2] memory bounds
     ) public {
         uint8[4] memory common = [6, 8, 18, 0];
         (uint8 baseDec, uint8 quoteDec) = (common[decimals[0] % 4], common[decimals[1] % 4]);
         uint8 feedDec = decimals[2] % 2 == 0 ? 8 : 18;
         uint256 usd = within(answer, 1, 100_000 * 10 ** feedDec);
         _open(isToken0, baseDec, quoteDec, feedDec, int256(usd), ticks[0] % 400_000);
-        window = uint32(within(window, 30 minutes, 1 days));
-        _pass(window);
+        bounds = [uint32(within(bounds[0], 30 minutes, 1 days)), uint32(within(bounds[1], 1, 5_000))];
+        _pass(bounds[0]);
         for (uint256 i; i < 8; ++i) {
-            move(pool, ticks[i] % 400_000);
+            move(pool, ticks[0] % 400_000 + ticks[i + 1] % int24(int32(2 * bounds[1])));
             _pass(uint256(waits[i]) + 1);
         }
-        int256 mean = meanTick(window);
-        uint256 expected = priceAt(isToken0 ? mean : -mean, usd, feedDec, baseDec, quoteDec);
-        near(_answer(_feed(window)), expected, 1e12, "answer");
+        int256 mean = meanTick(bounds[0]);
+        usd = priceAt(isToken0 ? mean : -mean, usd, feedDec, baseDec, quoteDec);
+        _asReference(new V3TwapFeed(pool, address(base), quoteFeed, bounds[0], 0, uint24(bounds[1])), usd);
+    }
+
+    function _asReference(V3TwapFeed feed, uint256 expected) private {
+        bytes memory refusal = jumpIn(feed.window(), feed.maxJump());
+        if (refusal.length == 0) {
+            near(_answer(feed), expected, 1e12, "answer");
+        } else {
+            vm.expectRevert(refusal);
+            feed.latestRoundData();
+        }
     }
 
     /// @dev Uniswap's own root has 96 binary places, so at the lowest ticks only 32 significant bits are left.
@@ -248,29 +258,48 @@ contract V3TwapFeedTest is TwapPools {
     /// @dev The harmonic mean: a spike over an empty range counts most.
     function test_too_little_liquidity() public {
         _open(true, 18, 18, 8, 1e8, 0);
-        V3TwapFeed feed = new V3TwapFeed(pool, address(base), quoteFeed, 30 minutes, DEEP);
+        V3TwapFeed feed = new V3TwapFeed(pool, address(base), quoteFeed, 30 minutes, DEEP - 1, 500);
         _pass(30 minutes);
-        // The pool's own sums round down.
+        // The pool's own sums are rounded: a part may be a unit off.
         feed.latestRoundData();
         pool.burn(-887270, 887270, DEEP - DEEP / 1000);
         _pass(12);
-        uint256 mean = uint256(30 minutes) * DEEP / (30 minutes - 12 + 12 * 1000);
+        // Of the last part alone.
+        uint256 mean = uint256(5 minutes) * DEEP / (5 minutes - 12 + 12 * 1000);
         try feed.latestRoundData() {
             holds(false, "answered");
         } catch (bytes memory reason) {
             (bytes4 selector, uint256 found, uint256 minimum) = _decode(reason);
             holds(selector == V3TwapFeed.TooLittleLiquidity.selector, "error");
             near(found, mean, 1e12, "harmonic mean");
-            same(minimum, DEEP, "minimum");
+            same(minimum, DEEP - 1, "minimum");
         }
+    }
+
+    /// @dev Each part is asked, so a moment counts six times as much as it does in the whole, whichever part it is in.
+    function test_too_little_liquidity_in_one_part() public {
+        _open(true, 18, 18, 8, 1e8, 0);
+        V3TwapFeed feed = new V3TwapFeed(pool, address(base), quoteFeed, 30 minutes, DEEP * 2 / 5, 500);
+        _pass(1 hours);
+        pool.burn(-887270, 887270, DEEP - DEEP / 100);
+        _pass(12);
+        pool.mint(address(this), -887270, 887270, DEEP - DEEP / 100, "");
+        // 0.6 of it over the whole window, 0.2 over the part.
+        holds(uint256(30 minutes) * 10 / (30 minutes - 12 + 12 * 100) >= 6, "the whole is deep enough");
+        for (uint256 i; i < 6; ++i) {
+            vm.expectPartialRevert(V3TwapFeed.TooLittleLiquidity.selector);
+            feed.latestRoundData();
+            _pass(5 minutes);
+        }
+        feed.latestRoundData();
     }
 
     function test_no_liquidity_at_all_counts_as_one() public {
         _open(true, 18, 18, 8, 1e8, 0);
         pool.burn(-887270, 887270, DEEP);
         _pass(30 minutes);
-        new V3TwapFeed(pool, address(base), quoteFeed, 30 minutes, 1).latestRoundData();
-        V3TwapFeed feed = new V3TwapFeed(pool, address(base), quoteFeed, 30 minutes, 2);
+        new V3TwapFeed(pool, address(base), quoteFeed, 30 minutes, 1, 500).latestRoundData();
+        V3TwapFeed feed = new V3TwapFeed(pool, address(base), quoteFeed, 30 minutes, 2, 500);
         vm.expectRevert(abi.encodeWithSelector(V3TwapFeed.TooLittleLiquidity.selector, 1, 2));
         feed.latestRoundData();
     }

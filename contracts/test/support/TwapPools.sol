@@ -6,6 +6,7 @@ import {IUniswapV3Factory} from "@uniswap/v3-core/contracts/interfaces/IUniswapV
 import {IUniswapV3Pool} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Pool.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {DevToken} from "../../src/devnet/DevToken.sol";
+import {V3TwapFeed} from "../../src/feeds/V3TwapFeed.sol";
 import {Checks} from "./Checks.sol";
 import {IMintable, Uniswap} from "./Uniswap.sol";
 import {vm} from "./Vm.sol";
@@ -73,15 +74,30 @@ abstract contract TwapPools is Checks, Uniswap {
 
     /// @dev Mean tick of the last `window` seconds, rounded down, out of what was noted.
     function meanTick(uint256 window) internal view returns (int256) {
-        (uint256 end, uint256 start) = (now_(), now_() - window);
+        return meanTick(now_() - window, now_());
+    }
+
+    function meanTick(uint256 start, uint256 end) internal view returns (int256) {
         int256 sum;
         for (uint256 i; i < _notes.length; ++i) {
             uint256 from = Math.max(_notes[i].from, start);
-            uint256 to = i + 1 < _notes.length ? _notes[i + 1].from : end;
+            uint256 to = i + 1 < _notes.length ? Math.min(_notes[i + 1].from, end) : end;
             if (to > from) sum += _notes[i].tick * int256(to - from);
         }
-        int256 length = int256(window);
+        int256 length = int256(end - start);
         return (sum - ((sum % length) + length) % length) / length;
+    }
+
+    /// @dev What a feed is to say of the last `window` seconds.
+    /// @return refusal its error, empty when no sixth of the window is further than `maxJump` from the whole
+    function jumpIn(uint256 window, uint24 maxJump) internal view returns (bytes memory refusal) {
+        int256 mean = meanTick(window);
+        for (uint256 i = 6; i != 0; --i) {
+            int256 part = meanTick(now_() - window * i / 6, now_() - window * (i - 1) / 6);
+            if (part > mean + int256(uint256(maxJump)) || part < mean - int256(uint256(maxJump))) {
+                return abi.encodeWithSelector(V3TwapFeed.Jump.selector, part, mean, maxJump);
+            }
+        }
     }
 
     /// @return mantissa in [2^127, 2^128)
