@@ -1,5 +1,6 @@
 """Shared by all tests: the kinds that tests declare, and the network that unit tests do not have."""
 
+import signal
 import socket
 from typing import Any, NoReturn
 
@@ -9,6 +10,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("suite", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("deep", max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+# Whoever starts the tests in the background may have them ignore Ctrl-C, and every process they start with them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OFFLINE = ("unit", "property")
 
