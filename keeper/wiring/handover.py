@@ -1,19 +1,18 @@
 """Handing a fund over: configuration, node, key and record put together for `keeper handover`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from keeper.adapters.clock import SystemClock
 from keeper.adapters.deployments import FOLDER, DeploymentRecord, open_record
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.handover_sight import HandoverSight
 from keeper.adapters.ethereum.setup_codec import encode_call
 from keeper.adapters.ethereum.setup_node import SetupNode
 from keeper.app.setup.handover import HandedOver, Handover
-from keeper.app.setup.sender import Pace, Sender
+from keeper.app.setup.sender import Pace
 from keeper.core.mistakes import ConfigurationError, SetupStopped
 from keeper.core.setup.calls import Sent
 from keeper.core.setup.config import FundConfig
@@ -23,7 +22,8 @@ from keeper.settings import Settings
 from keeper.wiring.keys import deployer_address, open_deployer, open_owner
 from keeper.wiring.launch import fund_config, locate
 from keeper.wiring.places import open_chain
-from keeper.wiring.setup import DEFAULT_MAX_FEE, require_same
+from keeper.wiring.sending import DEFAULT_MAX_FEE, Mine, mined_by_others, restore_head, sender_for
+from keeper.wiring.setup import require_same
 
 
 class Part(StrEnum):
@@ -41,10 +41,6 @@ class HandoverRun:
     treasury: Address
     done: HandedOver
     record: Path
-
-
-async def _nothing() -> None:
-    """A chain that makes its blocks by itself."""
 
 
 async def handover_from_file(
@@ -86,7 +82,7 @@ async def hand_over(
     treasury: Address | None = None,
     max_fee: Wei = DEFAULT_MAX_FEE,
     pace: Pace | None = None,
-    after_broadcast: Callable[[], Awaitable[None]] = _nothing,
+    after_broadcast: Mine = mined_by_others,
     tell: Callable[[Sent], None] = lambda _sent: None,
 ) -> HandoverRun:
     """One part of a handover over an open connection. `deployer` is needed where neither key nor record say it.
@@ -108,20 +104,17 @@ async def hand_over(
         handover = Handover(config, who, found, sight, encode_call)
         if signer is None:
             return HandoverRun(config, who, found, await handover.examine(), record.path)
-        sender = Sender(
+        sender = sender_for(
+            record,
             node,
             signer,
-            record,
             config.chain_id,
-            SystemClock(),
-            max_fee,
-            pace or Pace.of(config.chain_id),
-            tell,
-            after_broadcast,
+            max_fee=max_fee,
+            pace=pace,
+            tell=tell,
+            after_broadcast=after_broadcast,
         )
-        if record.address("treasury") is None:  # the record was lost, or is on another machine
-            record.set_facts(name=config.name, symbol=config.symbol, chain_id=config.chain_id, deployer=who)
-            record.set_facts(genesis=await node.genesis(), treasury=found)
+        restore_head(record, config, await node.genesis(), who, found)
         done = await (handover.offer if part is Part.OFFER else handover.accept)(sender, record)
         return HandoverRun(config, who, found, done, record.path)
 

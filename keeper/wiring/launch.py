@@ -1,10 +1,9 @@
 """Launching a fund: configuration, list, node, key and record put together for `keeper launch`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from keeper.adapters.clock import SystemClock
 from keeper.adapters.config_file import read_fund_config
 from keeper.adapters.deployments import FOLDER, DeploymentRecord, open_record
 from keeper.adapters.ethereum.airdrop import AirdropCodec
@@ -16,7 +15,7 @@ from keeper.adapters.ethereum.setup_node import SetupNode
 from keeper.adapters.investors_file import read_list
 from keeper.app.setup.deploy import Deployer
 from keeper.app.setup.launch import Launched, Launcher
-from keeper.app.setup.sender import Pace, Sender
+from keeper.app.setup.sender import Pace
 from keeper.core.mistakes import ConfigurationError, SetupStopped
 from keeper.core.setup.airdrop import batches
 from keeper.core.setup.calls import Sent
@@ -28,7 +27,8 @@ from keeper.ports import Signer
 from keeper.settings import Settings
 from keeper.wiring.keys import deployer_address, open_deployer
 from keeper.wiring.places import open_chain
-from keeper.wiring.setup import DEFAULT_MAX_FEE, require_same
+from keeper.wiring.sending import DEFAULT_MAX_FEE, Mine, mined_by_others, require_chain, restore_head, sender_for
+from keeper.wiring.setup import require_same
 
 SECTION = "launch"
 """Of the record: which list was begun, and whether it is done."""
@@ -51,10 +51,6 @@ class LaunchRun:
     launched: Launched
     record: Path
     warnings: tuple[str, ...] = ()
-
-
-async def _nothing() -> None:
-    """A chain that makes its blocks by itself."""
 
 
 async def launch_from_files(
@@ -113,7 +109,7 @@ async def launch_fund(
     from_block: int | None = None,
     max_fee: Wei = DEFAULT_MAX_FEE,
     pace: Pace | None = None,
-    after_broadcast: Callable[[], Awaitable[None]] = _nothing,
+    after_broadcast: Mine = mined_by_others,
     told: Told | None = None,
 ) -> LaunchRun:
     """Seeds the treasury and pays the investors in the CSV `text`; goes on where an earlier run stopped.
@@ -129,16 +125,15 @@ async def launch_fund(
         launch = _launch(config, text, found, signer.address)
         genesis = await node.genesis()
         warnings = _warnings(record, launch)
-        sender = Sender(
+        sender = sender_for(
+            record,
             node,
             signer,
-            record,
             config.chain_id,
-            SystemClock(),
-            max_fee,
-            pace or Pace.of(config.chain_id),
-            heard.settled,
-            after_broadcast,
+            max_fee=max_fee,
+            pace=pace,
+            tell=heard.settled,
+            after_broadcast=after_broadcast,
         )
 
         def begun(facts: LaunchFacts) -> None:
@@ -158,8 +153,7 @@ async def launch_fund(
 def fund_config(settings: Settings, path: Path) -> FundConfig:
     """The configuration in that file, of the chain of the settings. Raises ConfigurationError."""
     config = read_fund_config(path)
-    if config.chain_id != settings.chain_id:
-        raise ConfigurationError([f"chain_id: is {config.chain_id}, but CHAIN_ID is {settings.chain_id}"])
+    require_chain(config, settings)
     return config
 
 
@@ -203,10 +197,7 @@ def _warnings(record: DeploymentRecord, launch: Launch) -> tuple[str, ...]:
 def _write_head(record: DeploymentRecord, launch: Launch, treasury: Address, genesis: Hash32 | None) -> None:
     """What a later run needs to know, before anything is sent."""
     listed: InvestorList = launch.listed
-    if record.address("treasury") is None:  # the record was lost
-        config = launch.config
-        record.set_facts(name=config.name, symbol=config.symbol, chain_id=config.chain_id, genesis=genesis)
-        record.set_facts(deployer=launch.deployer, treasury=treasury)
+    restore_head(record, launch.config, genesis, launch.deployer, treasury)
     record.set_section(
         SECTION,
         digest=listed.digest,

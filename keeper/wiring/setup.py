@@ -1,18 +1,16 @@
 """Setting a fund up: configuration, node, key and record put together, for `keeper deploy` and callers in process."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from keeper.adapters.clock import SystemClock
-from keeper.adapters.config_file import parse_fund_config
 from keeper.adapters.deployments import FOLDER, DeploymentRecord, open_record, siblings
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.creator import TreasuryCreator
 from keeper.adapters.ethereum.setup_facts import FactsReader
 from keeper.adapters.ethereum.setup_node import SetupNode
 from keeper.app.setup.deploy import Deployer, Plan
-from keeper.app.setup.sender import Pace, Sender
+from keeper.app.setup.sender import Pace
 from keeper.core.mistakes import ConfigurationError
 from keeper.core.setup.calls import Sent
 from keeper.core.setup.config import FundConfig, plain
@@ -21,13 +19,7 @@ from keeper.ports import Signer
 from keeper.settings import Settings
 from keeper.wiring.keys import deployer_address, open_deployer
 from keeper.wiring.places import open_chain
-
-DEFAULT_MAX_FEE = Wei(100 * 10**9)
-"""Wei per gas, as MAX_FEE_GWEI."""
-
-
-async def _nothing() -> None:
-    """A chain that makes its blocks by itself."""
+from keeper.wiring.sending import DEFAULT_MAX_FEE, Mine, mined_by_others, require_chain, sender_for
 
 
 def _silent(_: object) -> None:
@@ -53,9 +45,9 @@ class Listener:
     settled: Callable[[Sent], None] = _silent
 
 
-async def deploy_from_file(
+async def deploy_configured(
     settings: Settings,
-    path: Path,
+    config: FundConfig,
     *,
     folder: Path = FOLDER,
     dry_run: bool = False,
@@ -63,10 +55,7 @@ async def deploy_from_file(
     listener: Listener | None = None,
 ) -> Deployed:
     """What `keeper deploy` does. Raises ConfigurationError, SetupStopped, ChainUnavailable."""
-    config = parse_fund_config(path)
-    if config.chain_id != settings.chain_id:
-        raise ConfigurationError([f"chain_id: is {config.chain_id}, but CHAIN_ID is {settings.chain_id}"])
-    heard = listener or Listener()
+    require_chain(config, settings)
     if dry_run:
         played = deployer_address(settings)
         async with open_chain(settings) as chain:
@@ -88,7 +77,7 @@ async def deploy_from_file(
             folder=folder,
             close_limits=close_limits,
             max_fee=settings.to_policy().max_fee,
-            listener=heard,
+            listener=listener,
         )
 
 
@@ -120,7 +109,7 @@ async def deploy_fund(
     close_limits: bool = False,
     max_fee: Wei = DEFAULT_MAX_FEE,
     pace: Pace | None = None,
-    after_broadcast: Callable[[], Awaitable[None]] = _nothing,
+    after_broadcast: Mine = mined_by_others,
     listener: Listener | None = None,
 ) -> Deployed:
     """Brings the chain to the configuration, over an open connection; goes on where an earlier run stopped.
@@ -133,16 +122,15 @@ async def deploy_fund(
     with open_record(folder, config.chain_id, config.name) as record:
         await require_same(config, record, node, signer.address)
         _require_new_name(config, record)
-        sender = Sender(
+        sender = sender_for(
+            record,
             node,
             signer,
-            record,
             config.chain_id,
-            SystemClock(),
-            max_fee,
-            pace or Pace.of(config.chain_id),
-            heard.settled,
-            after_broadcast,
+            max_fee=max_fee,
+            pace=pace,
+            tell=heard.settled,
+            after_broadcast=after_broadcast,
         )
         finished = await sender.finish()
         deployer = _deployer(config, node, signer.address, record, close_limits, True, max_fee)

@@ -230,9 +230,9 @@ class Deployer:
     def _write_head(self, plan: Plan) -> None:
         """What a later run needs to know, before anything is sent."""
         configured = [keeper.address for keeper in self.config.roles.keepers]
-        facts = {"treasury": plan.treasury} if plan.treasury else {}
+        facts: dict[str, Any] = {"treasury": plan.treasury} if plan.treasury else {}
         if plan.creation and plan.treasury:
-            facts["created_by"] = "create2"  # type: ignore[assignment]
+            facts["created_by"] = "create2"
         self.record.set_facts(
             name=self.config.name,
             symbol=self.config.symbol,

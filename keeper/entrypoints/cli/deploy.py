@@ -36,13 +36,13 @@ def deploy(
 async def _deploy(path: Path, dry_run: bool, close_limits: bool, records: Path, as_json: bool) -> Exit:
     from keeper.adapters.config_file import parse_fund_config
     from keeper.settings import Settings
-    from keeper.wiring.setup import Listener, deploy_from_file
+    from keeper.wiring.setup import Listener, deploy_configured
 
     settings = Settings.load()
     config = parse_fund_config(path)
     listener = Listener(planned=lambda plan: _show_checks(config, plan), settled=_show_sent)
-    done = await deploy_from_file(
-        settings, path, folder=records, dry_run=dry_run, close_limits=close_limits, listener=listener
+    done = await deploy_configured(
+        settings, config, folder=records, dry_run=dry_run, close_limits=close_limits, listener=listener
     )
     if dry_run:
         _show_checks(config, done.plan)
