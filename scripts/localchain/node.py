@@ -11,6 +11,11 @@ from scripts.localchain.rpc import Rpc, RpcError, encode
 GAS_CEILING = 16_000_000  # below the 2^24 that EIP-7825 allows a transaction
 
 
+_ALONE = 3
+"""Own blocks in a row after which the node is taken to mine nothing by itself."""
+_MOST_IN_FLIGHT = 60
+
+
 class TransactionFailed(Exception):
     """A transaction of the set-up or the market did not succeed; the message says which and why."""
 
@@ -38,6 +43,14 @@ class Tx:
             "value": hex(self.value),
             "gas": hex(GAS_CEILING),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Anvil's number for it, and the hash of the newest block then."""
+
+    id: str
+    head: str
 
 
 class Node:
@@ -115,14 +128,39 @@ class Node:
         """Let `eth_sendTransaction` send from `address`, with `wei` to spend."""
         self.rpc.batch([("anvil_impersonateAccount", [address]), ("anvil_setBalance", [address, hex(wei)])])
 
-    def snapshot(self) -> str:
-        return str(self.rpc.call("evm_snapshot"))
+    def snapshot(self) -> Snapshot:
+        """Of a chain that is mined on demand or holds still: not while a transaction is on its way."""
+        return Snapshot(str(self.rpc.call("evm_snapshot")), self._head_hash())
 
-    def revert(self, snapshot: str) -> None:
-        """Back to a snapshot, which is used up by it. The mempool is emptied too: Anvil would keep it."""
-        self.rpc.call("anvil_dropAllTransactions")
-        if not self.rpc.call("evm_revert", snapshot):
-            raise RpcError(f"evm_revert: no snapshot {snapshot}")
+    def revert(self, snapshot: Snapshot) -> None:
+        """Back to a snapshot, which is used up by it. The mempool is emptied too: Anvil would keep it.
+
+        Nothing is mined meanwhile. A block that Anvil makes while it reverts, of a transaction that came just before,
+        is put on top of the chain at the height it was begun for, with nothing below it: later questions for the
+        blocks of that hole are answered with null, for as long as the node lives.
+        """
+        with self.on_demand():
+            self.rpc.call("anvil_dropAllTransactions")
+            self._let_mining_end()
+            if not self.rpc.call("evm_revert", snapshot.id):
+                raise RpcError(f"evm_revert: no snapshot {snapshot.id}")
+            self.rpc.call("anvil_dropAllTransactions")
+            if (head := self._head_hash()) != snapshot.head:
+                raise RpcError(f"evm_revert: the newest block is {head}, not {snapshot.head}")
+
+    def _let_mining_end(self) -> None:
+        """Until no block comes but those asked for here: one that was begun for the pool is finished first."""
+        alone = 0
+        for _ in range(_MOST_IN_FLIGHT):
+            before = self.head()[0]
+            self.mine()
+            alone = alone + 1 if self.head()[0] == before + 1 else 0
+            if alone == _ALONE:
+                return
+        raise RpcError("the node goes on mining by itself")
+
+    def _head_hash(self) -> str:
+        return str(self.rpc.call("eth_getBlockByNumber", "latest", False)["hash"])
 
     def wait_until_ready(self, timeout: float) -> None:
         """Until the node answers; raises RpcError when it does not within `timeout` seconds."""
