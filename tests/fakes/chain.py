@@ -12,8 +12,9 @@ from hashlib import sha256
 
 from keeper.core.ledger import Call, Receipt
 from keeper.core.model import Block, FeedAnswer, Fund, Treasury
+from keeper.core.replies import ReplyKind, classify
 from keeper.core.units import ZERO_ADDRESS, Address, Hash32, Timestamp, Wei
-from keeper.ports import Account, ChainUnavailable, Observation, Simulated, SimulatedRevert
+from keeper.ports import Account, ChainUnavailable, Observation, Reply, Simulated, SimulatedRevert
 from tests import factories
 from tests.fakes import treasury as contract
 from tests.fakes.blocks import GAS_USED, Mined, State, run
@@ -168,26 +169,25 @@ class FakeChain:
         async with self._asked("account"):
             return self._account(signer)
 
-    async def send(self, raw: bytes) -> str:
-        async with self._asked("send"):
-            if self.witness is not None:
-                self.witness(raw)
-            fate = self.sending.popleft() if self.sending else None
-            if fate is Sending.REQUEST_LOST:
-                raise ChainUnavailable("the request was lost")
-            self.wire.append(raw)
-            if fate is Sending.REFUSED:
-                return "error: rejected"
-            reply = self._take(Transaction.of(raw))
-            if fate is Sending.REPLY_LOST:
-                raise ChainUnavailable("the reply was lost")
-            return "error: internal error" if fate is Sending.MISREPORTED else reply
+    async def send(self, raw: bytes) -> Reply:
+        try:
+            async with self._asked("send"):
+                return self._sent(raw)
+        except ChainUnavailable as outage:
+            return Reply(f"no reply: {outage}", ReplyKind.UNKNOWN)
 
-    async def receipt(self, tx_hash: Hash32, treasury: Address) -> Receipt | None:
-        async with self._asked("receipt"):
-            if self.hides_receipts:
-                return None
-            return next((mined.receipts[tx_hash] for mined in self.blocks if tx_hash in mined.receipts), None)
+    async def receipts(self, tx_hashes: Sequence[Hash32], treasury: Address) -> list[Receipt | None]:
+        async with self._asked("receipts"):
+            return [self._receipt(tx_hash) for tx_hash in tx_hashes]
+
+    async def spent_elsewhere(self, signer: Address, nonce: int, tx_hashes: Sequence[Hash32]) -> bool:
+        async with self._asked("spent_elsewhere"):
+            final = max(0, len(self.blocks) - 1 - FINALITY)
+            spent = self.blocks[final].state.nonce(signer) > nonce
+            return spent and not any(self._receipt(tx_hash) for tx_hash in tx_hashes)
+
+    async def relay_status(self, tx_hash: Hash32) -> str | None:
+        return None
 
     # ----------------------------------------------------------------------------------------- details
 
@@ -241,16 +241,36 @@ class FakeChain:
             pending += 1
         return Account(nonce, pending, Wei(self.state.balance(signer)), self.tip)
 
-    def _take(self, transaction: Transaction) -> str:
+    def _receipt(self, tx_hash: Hash32) -> Receipt | None:
+        if self.hides_receipts:
+            return None
+        return next((mined.receipts[tx_hash] for mined in self.blocks if tx_hash in mined.receipts), None)
+
+    def _sent(self, raw: bytes) -> Reply:
+        if self.witness is not None:
+            self.witness(raw)
+        fate = self.sending.popleft() if self.sending else None
+        if fate is Sending.REQUEST_LOST:
+            raise ChainUnavailable("the request was lost")
+        self.wire.append(raw)
+        if fate is Sending.REFUSED:
+            return _refusal("rejected")
+        reply = self._take(Transaction.of(raw))
+        if fate is Sending.REPLY_LOST:
+            raise ChainUnavailable("the reply was lost")
+        return _refusal("internal error") if fate is Sending.MISREPORTED else reply
+
+    def _take(self, transaction: Transaction) -> Reply:
         place = (transaction.sender, transaction.nonce)
         if transaction.nonce < self.state.nonce(transaction.sender):
-            return "error: nonce too low"
-        if self.pool.get(place) == transaction:
-            return "error: already known"
-        if place in self.pool:
-            return "error: replacement transaction underpriced"
+            return _refusal("nonce too low")
+        there = self.pool.get(place)
+        if there == transaction:
+            return _refusal("already known")
+        if there and (transaction.max_fee * 10 < there.max_fee * 11 or transaction.max_tip * 10 < there.max_tip * 11):
+            return _refusal("replacement transaction underpriced")
         self.pool[place] = transaction
-        return "accepted"
+        return Reply("accepted", ReplyKind.ACCEPTED)
 
     def _mine(self, timestamp: int, *, empty: bool = False) -> None:
         parent = self.blocks[-1].block
@@ -279,3 +299,7 @@ class FakeChain:
         if call.to in self.refusing:
             raise contract.Reverted(self.refusing[call.to], "the treasury refuses")
         return contract.rebalance(state.treasuries[call.to], call, sender, now)
+
+
+def _refusal(words: str) -> Reply:
+    return Reply(f"error: {words}", classify(words))
