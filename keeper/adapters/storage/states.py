@@ -1,6 +1,7 @@
-"""The state of an intent, and what a change of it means for the rows that hang on it."""
+"""The state of an intent, what a change of it means for the rows that hang on it, and why it changed."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 
@@ -11,9 +12,10 @@ from keeper.adapters.storage.tables import (
     rebalance_history,
     rebalance_transaction,
     transaction_attempt,
+    transaction_event,
     transaction_intent,
 )
-from keeper.core.ledger import IntentState, Record
+from keeper.core.ledger import IntentState, Receipt, Record
 
 CLOSED = frozenset({IntentState.FINAL_OK, IntentState.FINAL_REVERTED, IntentState.ABANDONED, IntentState.CANCELLED})
 """No way leads out of these."""
@@ -23,11 +25,11 @@ _WITHOUT_RECEIPT = frozenset({IntentState.PLANNED, IntentState.SIGNED, IntentSta
 
 _RECEIPT = (
     "block_number", "block_hash", "tx_index", "gas_used", "effective_gas_price", "l1_fee", "gas_cost_wei",
-    "gas_cost_usd", "revert_reason",
+    "gas_cost_usd", "revert_reason", "mined_at",
 )  # fmt: skip
 _FILL = ("actual_in", "actual_out", "price_executed", "slippage_bps", "tx_hash")
 _AFTER = tuple(column.name for column in rebalance_history.c if column.name.endswith("_after"))
-_SETTLED = ("nav_after", "tracking_error_bps_after", "turnover", "loss", "settled_at")
+_SETTLED = ("nav_after", "tracking_error_bps_after", "turnover", "loss", "settled_at", "mined_at")
 
 
 def set_intent_state(db: Connection, at: datetime, intent_id: int, state: IntentState, outcome: Record) -> None:
@@ -51,14 +53,55 @@ def set_intent_state(db: Connection, at: datetime, intent_id: int, state: Intent
     if state in _WITHOUT_TRADE:
         clear_receipt(db, intent_id)
         _set_status(db, intent_id, "failed")
-    move(db, at, intent_id, state)
+    move(db, at, intent_id, before, state, str(outcome.body.get("reason", outcome.body.get("event", ""))))
     append(db, [outcome], at)
 
 
-def move(db: Connection, at: datetime, intent_id: int, state: IntentState) -> None:
-    """Writes the state, whatever it was."""
+def cancelled(db: Connection, at: datetime, intent_id: int, receipt: Receipt, mined_at: int, outcome: Record) -> None:
+    """The transfer that took the nonce is final: its receipt goes into its attempt, the plan ends without a trade.
+
+    Raises LookupError, Conflict for a receipt of another's transaction or an intent that ended otherwise.
+    """
+    wanted = update(transaction_attempt).filter_by(intent_id=intent_id, hash=receipt.tx_hash, kind="cancel")
+    set_intent_state(db, at, intent_id, IntentState.CANCELLED, outcome)
+    if not db.execute(wanted.values(receipt_columns(receipt, mined_at))).rowcount:
+        raise Conflict(f"transaction {receipt.tx_hash} is not a cancellation of intent {intent_id}")
+
+
+def receipt_columns(receipt: Receipt, mined_at: int) -> dict[str, Any]:
+    """What an attempt keeps of its receipt."""
+    return {
+        "block_number": receipt.block_number,
+        "block_hash": receipt.block_hash,
+        "tx_index": receipt.tx_index,
+        "gas_used": receipt.gas_used,
+        "effective_gas_price": receipt.effective_gas_price,
+        "l1_fee": receipt.l1_fee,
+        "gas_cost_wei": receipt.gas_used * receipt.effective_gas_price + (receipt.l1_fee or 0),
+        "revert_reason": receipt.revert_reason,
+        "mined_at": mined_at,
+    }
+
+
+def move(db: Connection, at: datetime, intent_id: int, before: IntentState, state: IntentState, reason: str) -> None:
+    """Writes the state, whatever it was, and why."""
     changed = update(transaction_intent).where(transaction_intent.c.id == intent_id)
     db.execute(changed.values(state=state.value, updated_at=at))
+    note(db, at, intent_id, before, state, reason)
+
+
+def note(
+    db: Connection, at: datetime, intent_id: int, before: IntentState | None, state: IntentState, reason: str
+) -> None:
+    """A change of state, or what happened within one."""
+    row = {
+        "intent_id": intent_id,
+        "at": at,
+        "state_from": before and before.value,
+        "state_to": state.value,
+        "reason": reason,
+    }
+    db.execute(transaction_event.insert(), row)
 
 
 def clear_receipt(db: Connection, intent_id: int) -> None:
