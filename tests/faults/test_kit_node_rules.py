@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from eth_typing import HexStr
 
 from keeper.core.replies import ReplyKind, classify
 from scripts.localchain import accounts
@@ -68,7 +69,7 @@ def test_what_is_signed_is_what_is_read() -> None:
     assert read.cost == 21_000 * FEE + 7
     assert read.shown()["type"] == "0x2"
     old = accounts.keeper_key().sign_transaction(
-        {"nonce": 4, "gasPrice": FEE, "gas": 21_000, "to": K, "value": 5, "data": b"\x01", "chainId": 31337}
+        {"nonce": 4, "gasPrice": FEE, "gas": 21_000, "to": HexStr(K), "value": 5, "data": b"\x01", "chainId": 31337}
     )
     read = read_transaction(old.raw_transaction.to_0x_hex())
     assert (read.hash, read.sender, read.nonce, read.fee, read.tip) == (old.hash.to_0x_hex(), K, 4, FEE, FEE)

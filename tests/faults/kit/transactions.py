@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import rlp
+import rlp  # type: ignore[import-untyped]
 from eth_account import Account
-from eth_account.typed_transactions import TypedTransaction
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
@@ -53,8 +53,10 @@ class Transaction:
 def read_transaction(raw: str) -> Transaction:
     """Raises ValueError, or what the decoders raise, for bytes that are none."""
     data = bytes.fromhex(raw.removeprefix("0x"))
-    fields = _legacy(data) if data[0] > 0x7F else TypedTransaction.from_bytes(HexBytes(data)).as_dict()
-    fee = fields.get("maxFeePerGas", fields.get("gasPrice"))
+    fields: dict[str, Any] = (
+        _legacy(data) if data[0] > 0x7F else dict(TypedTransaction.from_bytes(HexBytes(data)).as_dict())
+    )
+    fee: int = fields["maxFeePerGas" if "maxFeePerGas" in fields else "gasPrice"]
     to = bytes(HexBytes(fields["to"])) if fields["to"] else b""
     return Transaction(
         raw="0x" + data.hex(),
