@@ -45,8 +45,9 @@ async def examine(chain: Chain, books: Books) -> list[SignerReport]:
         by_signer.setdefault(fund.signer, []).append(fund)
     open_by_signer = {intent.signer: intent for intent in await books.open_intents()}
     reports = []
-    for signer, funds in by_signer.items():
-        account, state = await chain.account(signer), await books.signer_state(signer)
+    accounts = await chain.accounts(list(by_signer)) if by_signer else []
+    for (signer, funds), account in zip(by_signer.items(), accounts, strict=True):
+        state = await books.signer_state(signer)
         intent = open_by_signer.get(signer)
         reports.append(
             SignerReport(

@@ -169,6 +169,10 @@ class FakeChain:
         async with self._asked("account"):
             return self._account(signer)
 
+    async def accounts(self, signers: Sequence[Address]) -> list[Account]:
+        async with self._asked("accounts"):
+            return [self._account(signer) for signer in signers]
+
     async def send(self, raw: bytes) -> Reply:
         try:
             async with self._asked("send"):

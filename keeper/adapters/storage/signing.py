@@ -100,8 +100,9 @@ def _upsert_hold(insert: Callable[..., Insertion]) -> Insert:
 def release(db: Connection, at: datetime, signer: Address, next_nonce: int, operator: Record) -> None:
     """An operator's word: the signer goes on with that nonce. What was stolen from it ends as cancelled."""
     lock(db)
-    stolen = select(_INTENT.id).where(_INTENT.signer == signer, _INTENT.state == IntentState.NONCE_STOLEN.value)
-    for intent_id in db.scalars(stolen).all():
+    wanted = select(_INTENT.id).where(_INTENT.signer == signer, _INTENT.state == IntentState.NONCE_STOLEN.value)
+    stolen = db.scalars(wanted).all()
+    for intent_id in stolen:  # at most one: it is open, and a signer has one such
         set_intent_state(db, at, intent_id, IntentState.CANCELLED, operator)
     chain_id = db.execute(select(_CHAIN)).scalar_one()
     take_nonce(db, at, chain_id, signer, next_nonce - 1)
@@ -110,7 +111,8 @@ def release(db: Connection, at: datetime, signer: Address, next_nonce: int, oper
     funds = select(index_fund.c.id).where(index_fund.c.signer == signer)
     for fund_id in db.scalars(funds).all():
         clear_alerts(db, at, fund_id, (AlertKind.SAFE_HOLD, AlertKind.FUND_HALTED))
-    append(db, [operator], at)
+    if not stolen:
+        append(db, [operator], at)
 
 
 def ask_cancel(db: Connection, at: datetime, intent_id: int, why: str, by: str, operator: Record) -> None:
