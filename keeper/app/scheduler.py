@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from keeper.app.cycle import cut_off, new_cycle, run_cycle
-from keeper.app.facts import Outbox
+from keeper.app.memory import Outbox
 from keeper.app.observe import Unobserved, observe
 from keeper.app.outcome import Cycle, Result
 from keeper.app.reconcile import reconcile

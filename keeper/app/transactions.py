@@ -9,7 +9,8 @@ from typing import Final
 
 import structlog
 
-from keeper.app.facts import Outbox, facts_of
+from keeper.app.facts import facts_of
+from keeper.app.memory import Outbox
 from keeper.app.permits import alarm, broken, quote
 from keeper.app.settlement import settle
 from keeper.app.watching import fund_of, hear_relay, watch_final

@@ -4,9 +4,10 @@ from typing import Final
 
 import structlog
 
-from keeper.app.facts import Outbox
+from keeper.app.memory import Outbox
 from keeper.app.permits import alarm, hold
 from keeper.app.world import World
+from keeper.core.holds import DOUBTED_HEADS
 from keeper.core.ledger import Alert, AlertKind, Attempt, Intent
 from keeper.core.model import Block, Fund
 from keeper.ports import ChainUnavailable
@@ -15,7 +16,6 @@ log = structlog.get_logger()
 
 FINAL_WATCHED: Final = 256
 """Blocks for which a final transaction is still looked for: a chain that takes it back is not to be traded on."""
-FINAL_GONE_HEADS: Final = 3
 _FAILED: Final = "FAILED"
 
 
@@ -26,7 +26,7 @@ async def watch_final(head: Block, world: World, outbox: Outbox) -> None:
             mined = next(attempt for attempt in intent.attempts if attempt.block_hash is not None)
             block = await world.chain.block(mined.block_number) if mined.block_number is not None else None
             gone = block is None or block.hash != mined.block_hash
-            if outbox.doubt(f"block of intent {intent.id}", head, gone) == FINAL_GONE_HEADS:
+            if outbox.doubt(f"block of intent {intent.id}", head, gone) == DOUBTED_HEADS:
                 reason = f"block {mined.block_number} was final and is gone, and transaction {mined.hash} with it"
                 await hold(await fund_of(intent, world), reason, world)
     except ChainUnavailable as outage:

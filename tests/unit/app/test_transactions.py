@@ -10,7 +10,8 @@ from keeper.core.outbox import RESEND_AFTER_HEADS
 from keeper.core.units import Address
 from keeper.ports import Account
 from tests import factories
-from tests.fakes.chain import BLOCK_SECONDS, FINALITY, Sending
+from tests.fakes.chain import BLOCK_SECONDS, FINALITY
+from tests.fakes.pool import Sending
 from tests.fakes.simulation import FINAL_SECONDS, Simulation, drifted, simulate
 from tests.fakes.treasury import moved_pool
 
