@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Insert, func, select, update
+from sqlalchemy import Connection, Insert, Row, func, select, update
 
 from keeper.adapters.storage.alerts import clear_alerts
 from keeper.adapters.storage.errors import Conflict
@@ -178,16 +179,18 @@ def executions(db: Connection, fund_id: int, since: Timestamp) -> list[Execution
         .join(transaction_attempt, _ATTEMPT.intent_id == rebalance.c.intent_id)
         .where(rebalance.c.fund_id == fund_id, rebalance.c.mined_at >= first, _ATTEMPT.block_hash.is_not(None))
     )
-    return [
-        Execution(
-            Timestamp(row.mined_at),
-            row.status == "completed",
-            row.revert_reason,
-            None if row.nav_before is None else UsdE18(row.nav_before),
-            None if row.loss is None else UsdE18(row.loss),
-        )
-        for row in db.execute(wanted)
-    ]
+    return [_execution(row) for row in db.execute(wanted)]
+
+
+def _execution(row: Row[Any, Any, Any, Any, Any]) -> Execution:
+    succeeded = row.status == "completed"
+    return Execution(
+        Timestamp(row.mined_at),
+        succeeded,
+        row.revert_reason,
+        UsdE18(row.nav_before) if succeeded and row.nav_before is not None else None,
+        None if row.loss is None else UsdE18(row.loss),
+    )
 
 
 def gas_spent(db: Connection, signer: Address, since: Timestamp) -> Wei:
