@@ -194,7 +194,7 @@ class FakeTransactions:
                     mined_at=settled.mined_at,
                     succeeded=settled.receipt.succeeded,
                     revert_reason=settled.receipt.revert_reason,
-                    nav=shelf.cycles[shelf.intents[intent_id].cycle_id].nav,
+                    nav=shelf.cycles[shelf.intents[intent_id].cycle_id].nav if settled.receipt.succeeded else None,
                     loss=settled.receipt.event.loss if settled.receipt.event else None,
                 )
                 for intent_id, settled in shelf.settled.items()
