@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Insert, func, select, update
+from sqlalchemy import Connection, Insert, Row, func, select, update
 
 from keeper.adapters.storage.alerts import clear_alerts
 from keeper.adapters.storage.errors import Conflict
@@ -100,8 +101,9 @@ def _upsert_hold(insert: Callable[..., Insertion]) -> Insert:
 def release(db: Connection, at: datetime, signer: Address, next_nonce: int, operator: Record) -> None:
     """An operator's word: the signer goes on with that nonce. What was stolen from it ends as cancelled."""
     lock(db)
-    stolen = select(_INTENT.id).where(_INTENT.signer == signer, _INTENT.state == IntentState.NONCE_STOLEN.value)
-    for intent_id in db.scalars(stolen).all():
+    wanted = select(_INTENT.id).where(_INTENT.signer == signer, _INTENT.state == IntentState.NONCE_STOLEN.value)
+    stolen = db.scalars(wanted).all()
+    for intent_id in stolen:  # at most one: it is open, and a signer has one such
         set_intent_state(db, at, intent_id, IntentState.CANCELLED, operator)
     chain_id = db.execute(select(_CHAIN)).scalar_one()
     take_nonce(db, at, chain_id, signer, next_nonce - 1)
@@ -110,7 +112,8 @@ def release(db: Connection, at: datetime, signer: Address, next_nonce: int, oper
     funds = select(index_fund.c.id).where(index_fund.c.signer == signer)
     for fund_id in db.scalars(funds).all():
         clear_alerts(db, at, fund_id, (AlertKind.SAFE_HOLD, AlertKind.FUND_HALTED))
-    append(db, [operator], at)
+    if not stolen:
+        append(db, [operator], at)
 
 
 def ask_cancel(db: Connection, at: datetime, intent_id: int, why: str, by: str, operator: Record) -> None:
@@ -176,16 +179,18 @@ def executions(db: Connection, fund_id: int, since: Timestamp) -> list[Execution
         .join(transaction_attempt, _ATTEMPT.intent_id == rebalance.c.intent_id)
         .where(rebalance.c.fund_id == fund_id, rebalance.c.mined_at >= first, _ATTEMPT.block_hash.is_not(None))
     )
-    return [
-        Execution(
-            Timestamp(row.mined_at),
-            row.status == "completed",
-            row.revert_reason,
-            None if row.nav_before is None else UsdE18(row.nav_before),
-            None if row.loss is None else UsdE18(row.loss),
-        )
-        for row in db.execute(wanted)
-    ]
+    return [_execution(row) for row in db.execute(wanted)]
+
+
+def _execution(row: Row[Any, Any, Any, Any, Any]) -> Execution:
+    succeeded = row.status == "completed"
+    return Execution(
+        Timestamp(row.mined_at),
+        succeeded,
+        row.revert_reason,
+        UsdE18(row.nav_before) if succeeded and row.nav_before is not None else None,
+        None if row.loss is None else UsdE18(row.loss),
+    )
 
 
 def gas_spent(db: Connection, signer: Address, since: Timestamp) -> Wei:

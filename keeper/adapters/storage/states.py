@@ -15,7 +15,7 @@ from keeper.adapters.storage.tables import (
     transaction_event,
     transaction_intent,
 )
-from keeper.core.ledger import IntentState, Receipt, Record
+from keeper.core.ledger import AttemptKind, IntentState, Receipt, Record
 
 CLOSED = frozenset({IntentState.FINAL_OK, IntentState.FINAL_REVERTED, IntentState.ABANDONED, IntentState.CANCELLED})
 """No way leads out of these."""
@@ -39,33 +39,56 @@ def set_intent_state(db: Connection, at: datetime, intent_id: int, state: Intent
     without a trade fails its swaps. Raises LookupError or Conflict.
     """
     lock(db)
-    wanted = select(transaction_intent.c.state).where(transaction_intent.c.id == intent_id)
-    found = db.execute(wanted).scalar_one_or_none()
-    if found is None:
-        raise LookupError(f"there is no intent {intent_id}")
-    before = IntentState(found)
+    before = _state(db, intent_id)
     if before in CLOSED:
         if before is state:
             return
         raise Conflict(f"intent {intent_id} is {before.value} and cannot become {state.value}")
     if state in _WITHOUT_RECEIPT and before not in _WITHOUT_RECEIPT:
         clear_receipt(db, intent_id)
+    reason = str(outcome.body.get("reason", outcome.body.get("event", "")))
     if state in _WITHOUT_TRADE:
-        clear_receipt(db, intent_id)
-        _set_status(db, intent_id, "failed")
-    move(db, at, intent_id, before, state, str(outcome.body.get("reason", outcome.body.get("event", ""))))
+        end_without_trade(db, at, intent_id, before, state, reason)
+    else:
+        move(db, at, intent_id, before, state, reason)
     append(db, [outcome], at)
+
+
+def end_without_trade(
+    db: Connection, at: datetime, intent_id: int, before: IntentState, state: IntentState, reason: str
+) -> None:
+    """No receipt of it counts, and its swaps have failed."""
+    clear_receipt(db, intent_id)
+    _set_status(db, intent_id, "failed")
+    move(db, at, intent_id, before, state, reason)
 
 
 def cancelled(db: Connection, at: datetime, intent_id: int, receipt: Receipt, mined_at: int, outcome: Record) -> None:
     """The transfer that took the nonce is final: its receipt goes into its attempt, the plan ends without a trade.
 
-    Raises LookupError, Conflict for a receipt of another's transaction or an intent that ended otherwise.
+    Said again it is nothing new. Raises LookupError, Conflict for a receipt of another's transaction or an intent that
+    ended otherwise.
     """
-    wanted = update(transaction_attempt).filter_by(intent_id=intent_id, hash=receipt.tx_hash, kind="cancel")
-    set_intent_state(db, at, intent_id, IntentState.CANCELLED, outcome)
-    if not db.execute(wanted.values(receipt_columns(receipt, mined_at))).rowcount:
+    lock(db)
+    before = _state(db, intent_id)
+    kind = AttemptKind.CANCEL.value
+    ours = select(transaction_attempt.c.id).filter_by(intent_id=intent_id, hash=receipt.tx_hash, kind=kind)
+    attempt_id = db.execute(ours).scalar_one_or_none()
+    if attempt_id is None:
         raise Conflict(f"transaction {receipt.tx_hash} is not a cancellation of intent {intent_id}")
+    if before is IntentState.CANCELLED:
+        return
+    set_intent_state(db, at, intent_id, IntentState.CANCELLED, outcome)
+    mined = update(transaction_attempt).where(transaction_attempt.c.id == attempt_id)
+    db.execute(mined.values(receipt_columns(receipt, mined_at)))
+
+
+def _state(db: Connection, intent_id: int) -> IntentState:
+    found = db.execute(select(transaction_intent.c.state).where(transaction_intent.c.id == intent_id))
+    state = found.scalar_one_or_none()
+    if state is None:
+        raise LookupError(f"there is no intent {intent_id}")
+    return IntentState(state)
 
 
 def receipt_columns(receipt: Receipt, mined_at: int) -> dict[str, Any]:
