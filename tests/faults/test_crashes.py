@@ -24,12 +24,6 @@ deep = pytest.mark.deep
 
 
 @pytest.fixture
-def scene(chain: LocalChain, keeper: Keeper) -> Iterator[Scene]:
-    with proxy_to(chain.url) as front:
-        yield Scene(chain, keeper, front)
-
-
-@pytest.fixture
 def rules(chain: LocalChain) -> Iterator[NodeRules]:
     """A node whose mempool follows geth's rules, and can be told to include nothing of the keeper's."""
     with node_rules(chain.url) as shim:

@@ -25,7 +25,6 @@ from tests.adapters.storage.postgres import PASSWORD, PostgresServer
 from tests.e2e.keepers import Keeper, with_key
 from tests.e2e.nursery import Nursery
 from tests.faults.kit.processes import disk_full, stopped
-from tests.faults.kit.proxy import Proxy, proxy_to
 from tests.faults.kit.wire import Wire, wire_to
 from tests.faults.scenes import SEND, Scene
 
@@ -63,17 +62,6 @@ def ask(url: str, query: str) -> list[dict[str, Any]]:
             await connection.close()
 
     return asyncio.run(run())
-
-
-@pytest.fixture
-def front(chain: LocalChain) -> Iterator[Proxy]:
-    with proxy_to(chain.url) as made:
-        yield made
-
-
-@pytest.fixture
-def scene(chain: LocalChain, keeper: Keeper, front: Proxy) -> Scene:
-    return Scene(chain, keeper, front)
 
 
 @pytest.fixture
