@@ -10,7 +10,7 @@ from keeper.adapters.storage.alerts import clear_alerts
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.journal import append, lock
 from keeper.adapters.storage.statements import Insertion, per_dialect
-from keeper.adapters.storage.states import CLOSED, note, set_intent_state
+from keeper.adapters.storage.states import CLOSED, end_without_trade, note, reason_of
 from keeper.adapters.storage.tables import (
     circuit_breaker,
     database_stamp,
@@ -103,7 +103,7 @@ def release(db: Connection, at: datetime, signer: Address, next_nonce: int, oper
     lock(db)
     stolen = select(_INTENT.id).where(_INTENT.signer == signer, _INTENT.state == IntentState.NONCE_STOLEN.value)
     for intent_id in db.scalars(stolen).all():
-        set_intent_state(db, at, intent_id, IntentState.CANCELLED, operator)
+        end_without_trade(db, at, intent_id, IntentState.NONCE_STOLEN, IntentState.CANCELLED, reason_of(operator))
     chain_id = db.execute(select(_CHAIN)).scalar_one()
     take_nonce(db, at, chain_id, signer, next_nonce - 1)
     held = update(signer_account).where(_SIGNER.signer == signer, _SIGNER.chain_id == chain_id)
