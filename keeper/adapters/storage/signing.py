@@ -210,6 +210,6 @@ def last_final(db: Connection, since_block: int) -> list[int]:
         .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
         .where(_ATTEMPT.block_number >= since_block, _INTENT.state.in_(finals))
         .group_by(_ATTEMPT.intent_id)
-        .order_by(newest.desc())
+        .order_by(newest.desc(), _ATTEMPT.intent_id.desc())
     )
     return list(db.scalars(wanted))
