@@ -4,8 +4,8 @@ import uuid
 
 import structlog
 
-from keeper.app.facts import Outbox
 from keeper.app.journal import draft, draft_failure
+from keeper.app.memory import Outbox
 from keeper.app.observe import Unobserved
 from keeper.app.outcome import Cycle, Result
 from keeper.app.permits import forbidden, too_large
@@ -52,7 +52,7 @@ async def run_cycle(cycle: Cycle, seen: Market | Unobserved, world: World, outbo
 
     intent = new_intent(cycle, seen, thought, call, rehearsal)
     async with outbox.turn(seen.fund.signer):
-        stopped = too_large(rehearsal.gas, seen) or await forbidden(account, seen, intent.gas_limit, world)
+        stopped = too_large(rehearsal.gas, seen) or await forbidden(account, seen, intent.gas_limit, world, outbox)
         if stopped:
             return await commit(cycle, draft(cycle, seen, thought, Action.BLOCKED, stopped, body, outcomes), world)
         entry = draft(cycle, seen, thought, Action.SUBMITTED, thought.reason, body, outcomes, intent)

@@ -5,12 +5,13 @@ from typing import Final
 
 import structlog
 
+from keeper.app.memory import Outbox
 from keeper.app.world import World
 from keeper.core import breaker, fees
-from keeper.core.holds import nonce_fault
+from keeper.core.holds import DOUBTED_HEADS, is_behind, nonce_fault
 from keeper.core.journal import rfc3339
 from keeper.core.ledger import Alert, AlertKind, Record, RecordKind
-from keeper.core.model import Fund, Market, Policy
+from keeper.core.model import Block, Fund, Market, Policy
 from keeper.core.units import Timestamp, Wei, scaled
 from keeper.core.words import plain
 from keeper.ports import Account, SignerUnavailable
@@ -20,7 +21,7 @@ log = structlog.get_logger()
 DAY: Final = 86_400
 
 
-async def forbidden(account: Account, market: Market, gas_limit: int, world: World) -> str | None:
+async def forbidden(account: Account, market: Market, gas_limit: int, world: World, outbox: Outbox) -> str | None:
     """Why a transaction of this fund cannot be signed now, or None. Opens the breaker and holds the signer
     where what is found asks for it."""
     fund = market.fund
@@ -28,7 +29,7 @@ async def forbidden(account: Account, market: Market, gas_limit: int, world: Wor
         keyless(fund, world)
         or obstacle(account, market, gas_limit)
         or await taken(fund, world)
-        or await held(fund, account, world)
+        or await held(fund, account, market.block, world, outbox)
         or await broken(fund, market.policy, market.block.timestamp, world)
         or await over_budget(account, market, gas_limit, world)
     )
@@ -76,13 +77,22 @@ async def taken(fund: Fund, world: World) -> str | None:
     return f"open_transaction: transaction {others[0].id} of this signer is not settled yet" if others else None
 
 
-async def held(fund: Fund, account: Account, world: World) -> str | None:
-    """SAFE_HOLD: why an operator has to look first, or None. None of the signer's transactions is open."""
+async def held(fund: Fund, account: Account, head: Block, world: World, outbox: Outbox) -> str | None:
+    """SAFE_HOLD: why an operator has to look first, or None. None of the signer's transactions is open.
+
+    A nonce that is lower than the books know forbids to sign at once, but holds only when several heads show it.
+    """
     state = await world.books.signer_state(fund.signer)
-    if state.hold is None and (fault := nonce_fault(state, account.nonce)) is not None:
-        await hold(fund, fault, world)
-        return f"safe_hold: {fault}"
-    return None if state.hold is None else f"safe_hold: {state.hold}"
+    if state.hold is not None:
+        return f"safe_hold: {state.hold}"
+    behind = is_behind(state, account.nonce)
+    doubted = outbox.doubt(f"nonce of {fund.signer}", head, behind)
+    if (fault := nonce_fault(state, account.nonce)) is None:
+        return None
+    if behind and doubted < DOUBTED_HEADS:
+        return f"nonce: {fault}"
+    await hold(fund, fault, world)
+    return f"safe_hold: {fault}"
 
 
 async def hold(fund: Fund, reason: str, world: World) -> None:

@@ -6,7 +6,7 @@ other recovery: a start after a crash is a start.
 
 from dataclasses import dataclass
 
-from keeper.app.facts import Outbox
+from keeper.app.memory import Outbox
 from keeper.app.permits import hold
 from keeper.app.transactions import settle_open
 from keeper.app.world import World
@@ -45,8 +45,9 @@ async def examine(chain: Chain, books: Books) -> list[SignerReport]:
         by_signer.setdefault(fund.signer, []).append(fund)
     open_by_signer = {intent.signer: intent for intent in await books.open_intents()}
     reports = []
-    for signer, funds in by_signer.items():
-        account, state = await chain.account(signer), await books.signer_state(signer)
+    accounts = await chain.accounts(list(by_signer)) if by_signer else []
+    for (signer, funds), account in zip(by_signer.items(), accounts, strict=True):
+        state = await books.signer_state(signer)
         intent = open_by_signer.get(signer)
         reports.append(
             SignerReport(
@@ -64,10 +65,13 @@ async def examine(chain: Chain, books: Books) -> list[SignerReport]:
 
 
 async def reconcile(world: World, outbox: Outbox) -> list[SignerReport]:
-    """Carries open intents on at the newest head, then holds the signers whose nonce the books cannot explain."""
+    """Carries open intents on at the newest head, then holds the signers whose nonce the books cannot explain.
+
+    One that is lower than they know is left to what looks at every head: the node may only lag.
+    """
     await settle_open(world, await world.chain.head(), outbox, busy=set())
     reports = await examine(world.chain, world.books)
     for report in reports:
-        if report.fault is not None and report.hold is None:
+        if report.fault is not None and report.hold is None and report.nonce > (report.next_nonce or 0):
             await hold(report.funds[0], report.fault, world)
     return reports

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from keeper.app.cycle import cut_off, new_cycle, run_cycle
-from keeper.app.facts import Outbox
+from keeper.app.memory import Outbox
 from keeper.app.observe import Unobserved, observe
 from keeper.app.outcome import Cycle, Result
 from keeper.app.reconcile import reconcile
@@ -60,6 +60,7 @@ class Scheduler:
     retries: dict[int, Retry] = field(default_factory=dict)
     last_head: tuple[Timestamp, float] | None = None
     last_beat: float = float("-inf")
+    reconciled: bool = False
     fenced: str | None = None
     """Why this process may write nothing more: another one keeps the funds now."""
 
@@ -115,8 +116,11 @@ class Scheduler:
 
     async def _reconcile(self) -> None:
         """The start. What cannot be had now is found by the first round and before every signature all the same."""
+        if self.reconciled:
+            return
         try:
             await reconcile(self.world, self.outbox)
+            self.reconciled = True
         except Fenced as loss:
             self._end(loss)
         except (ChainUnavailable, BooksUnavailable) as outage:

@@ -9,9 +9,11 @@ from typing import Final
 
 import structlog
 
-from keeper.app.facts import Outbox, facts_of
-from keeper.app.permits import alarm, broken, hold, quote
+from keeper.app.facts import facts_of
+from keeper.app.memory import Outbox
+from keeper.app.permits import alarm, broken, quote
 from keeper.app.settlement import settle
+from keeper.app.watching import fund_of, hear_relay, watch_final
 from keeper.app.world import World
 from keeper.core import fees
 from keeper.core.ledger import (
@@ -58,9 +60,6 @@ log = structlog.get_logger()
 
 UNDER_WAY = frozenset({IntentState.PLANNED, IntentState.SIGNED, IntentState.SENT})
 SETTLED = frozenset({IntentState.MINED_OK, IntentState.MINED_REVERTED, IntentState.NONCE_STOLEN})
-FINAL_WATCHED: Final = 256
-"""Blocks for which a final transaction is still looked for: a chain that takes it back is not to be traded on."""
-FINAL_GONE_HEADS: Final = 3
 _STUCK: Final = frozenset({ReplyKind.FUNDS, ReplyKind.FATAL})
 
 
@@ -99,13 +98,13 @@ async def settle_open(world: World, head: Block, outbox: Outbox, busy: set[int])
                 raise
             except Exception:
                 log.exception("open transaction not advanced", intent=intent.id)
-    await _watch_final(head, world, outbox)
+    await watch_final(head, world, outbox)
     outbox.looked_at = head.hash
 
 
 async def advance(intent: Intent, head: Block, world: World, outbox: Outbox) -> IntentState:
     """Take every step that can be taken at this head."""
-    fund = await _fund_of(intent, world)
+    fund = await fund_of(intent, world)
     while True:
         facts = await facts_of(intent, fund, head, world, outbox)
         step = next_step(intent, facts)
@@ -143,9 +142,11 @@ async def _perform(
             await _end(intent, IntentState.ABANDONED, "it was not signed in its own cycle", world)
         case Raise() as more:
             await _unsettle(intent, step.state, world)
+            await hear_relay(intent, intent.attempts[-1], world)
             return await _raise(intent, fund, more, head, world)
         case Send(attempt) | Resend(attempt):
             await _unsettle(intent, step.state, world)
+            await hear_relay(intent, attempt, world)
             await _send(intent.id, attempt, head.number, world, outbox)
         case Settle(receipt):
             await settle(intent, receipt, step.state, head, world)
@@ -244,24 +245,6 @@ async def _end(intent: Intent, state: IntentState, reason: str, world: World) ->
     alert = Alert(intent.fund_id, kind, f"transaction {state.value}: {reason}")
     await world.books.raise_alert(alert)
     await world.alerts.send(alert)
-
-
-async def _watch_final(head: Block, world: World, outbox: Outbox) -> None:
-    """A chain that takes back what was final is not to be traded on: the signer is held. Some heads may be wrong."""
-    try:
-        for intent in await world.books.final_intents(max(0, head.number - FINAL_WATCHED)):
-            mined = next(attempt for attempt in intent.attempts if attempt.block_hash is not None)
-            block = await world.chain.block(mined.block_number) if mined.block_number is not None else None
-            gone = block is None or block.hash != mined.block_hash
-            if outbox.doubt(f"block of intent {intent.id}", head, gone) == FINAL_GONE_HEADS:
-                reason = f"block {mined.block_number} was final and is gone, and transaction {mined.hash} with it"
-                await hold(await _fund_of(intent, world), reason, world)
-    except ChainUnavailable as outage:
-        log.warning("final transactions not checked", reason=str(outage))
-
-
-async def _fund_of(intent: Intent, world: World) -> Fund:
-    return next(fund for fund in await world.books.funds() if fund.id == intent.fund_id)
 
 
 def _outcome(intent: Intent, body: dict[str, object]) -> Record:

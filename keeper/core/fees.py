@@ -67,16 +67,19 @@ def trade_limit(max_fee: Wei) -> Wei:
     return Wei(max_fee * BPS // (BPS + NODE_BUMP_BPS))
 
 
-def raised(old: FeeQuote, market: GasMarket, limit: Wei, bump_bps: int = BUMP_BPS) -> FeeQuote | None:
-    """`old` raised by at least `bump_bps`, both fee and tip, and to the market where that is more.
+def raised(
+    old: FeeQuote, market: GasMarket, limit: Wei, bump_bps: int = BUMP_BPS, *, must_outbid: bool = False
+) -> FeeQuote | None:
+    """`old` raised by at least `bump_bps`, both fee and tip, and to the market, or `limit`, where that is more.
 
-    None where that would be above `limit`, or above five times what the market suggests: an offer that is already far
-    above it gains nothing by more. Nodes compare fee and tip each with its own.
+    None where a raise would be above `limit`, or above five times what the market suggests: an offer that is already
+    far above it gains nothing by more. That second limit does not hold for what `must_outbid`: a cancellation has to
+    get past whatever the market was when the trade was raised. Nodes compare fee and tip each with its own.
     """
     suggested = market.suggestion
-    fee = max(suggested.max_fee, _bumped(old.max_fee, bump_bps))
+    fee = max(min(suggested.max_fee, limit), _bumped(old.max_fee, bump_bps))
     tip = max(suggested.max_tip, _bumped(old.max_tip, bump_bps))
-    if fee > min(limit, MOST_SUGGESTIONS * suggested.max_fee):
+    if fee > limit or (fee > MOST_SUGGESTIONS * suggested.max_fee and not must_outbid):
         return None
     return FeeQuote(Wei(fee), Wei(min(tip, fee)))
 

@@ -1,6 +1,11 @@
 """SAFE_HOLD: when a signer's nonce on the chain is not the one that the books expect. Pure."""
 
+from typing import Final
+
 from keeper.core.ledger import SignerState
+
+DOUBTED_HEADS: Final = 3
+"""Heads in a row that must show less than was final before it is believed: a node that lags shows less for a moment."""
 
 
 def nonce_fault(state: SignerState, nonce: int) -> str | None:
@@ -18,3 +23,8 @@ def nonce_fault(state: SignerState, nonce: int) -> str | None:
     if nonce < known:
         return f"{there}, these books {known} that are final: it was rolled back, or the node is of another chain"
     return None
+
+
+def is_behind(state: SignerState, nonce: int) -> bool:
+    """The chain shows less than the books know to be final: it went back, or the node only lags."""
+    return nonce < (state.next_nonce or 0)

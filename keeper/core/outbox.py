@@ -185,7 +185,7 @@ def _unmined(intent: Intent, nonce: int, facts: ChainFacts) -> Step:
     newest, state = intent.attempts[-1], _on_its_way(intent)
     over = _over(intent, facts)
     if over and newest.kind is AttemptKind.TRADE:
-        higher = fees.raised(_highest(intent), facts.gas, facts.cancel_limit, fees.NODE_BUMP_BPS)
+        higher = fees.raised(_highest(intent), facts.gas, facts.cancel_limit, fees.NODE_BUMP_BPS, must_outbid=True)
         if higher is not None:
             return Step(state, Raise(AttemptKind.CANCEL, higher, over))
     if newest.sent_at is None:

@@ -6,7 +6,7 @@ from keeper.adapters.clock import SystemClock
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.history import LogsRefused
 from keeper.adapters.ethereum.rebalances import rebalances_of
-from keeper.app.facts import Outbox
+from keeper.app.memory import Outbox
 from keeper.app.reconcile import SignerReport, examine, reconcile
 from keeper.core.journal import rfc3339
 from keeper.core.ledger import Record, RecordKind

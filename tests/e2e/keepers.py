@@ -123,10 +123,12 @@ class Keeper:
         return Done(code, stdout, stderr)
 
     @contextlib.contextmanager
-    def running(self, *arguments: str, installed: bool = False, **variables: str) -> Iterator[Child]:
+    def running(
+        self, *arguments: str, installed: bool = False, prepare: Mapping[str, Any] | None = None, **variables: str
+    ) -> Iterator[Child]:
         """`keeper run` in the background, ended by SIGTERM with the context unless it was killed before.
 
-        `installed` starts the installed command; otherwise the nursery has a quicker one.
+        `installed` starts the installed command; otherwise the nursery has a quicker one, which can `prepare`.
         """
         process: dict[str, Any] = {
             "log": self.folder / "keeper.log",
@@ -134,7 +136,10 @@ class Keeper:
             "cwd": self.folder,
         }
         command = ["run", *arguments]
-        child = Child.spawn([COMMAND, *command], **process) if installed else self.nursery.start(command, **process)
+        if installed:
+            child = Child.spawn([COMMAND, *command], **process)
+        else:
+            child = self.nursery.start(command, prepare=prepare, **process)
         self.newest = child
         try:
             yield child

@@ -7,12 +7,11 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from hashlib import sha256
 
 from keeper.core.ledger import Call, Receipt
 from keeper.core.model import Block, FeedAnswer, Fund, Treasury
-from keeper.core.replies import ReplyKind, classify
+from keeper.core.replies import ReplyKind
 from keeper.core.units import ZERO_ADDRESS, Address, Hash32, Timestamp, Wei
 from keeper.ports import Account, ChainUnavailable, Observation, Reply, Simulated, SimulatedRevert
 from tests import factories
@@ -20,6 +19,7 @@ from tests.fakes import treasury as contract
 from tests.fakes.blocks import GAS_USED, Mined, State, run
 from tests.fakes.clock import FakeClock
 from tests.fakes.moments import Moments, never
+from tests.fakes.pool import Sending, refusal, take
 from tests.fakes.signer import Transaction
 
 CHAIN_ID = 31_337
@@ -29,22 +29,14 @@ FINALITY = 4
 BASE_FEE, TIP = Wei(10**10), Wei(10**9)
 
 
-class Sending(Enum):
-    """What happens to one sending of bytes, other than that they arrive and are accepted."""
-
-    REPLY_LOST = "taken, but the reply never comes"
-    REQUEST_LOST = "never arrives, and no reply comes"
-    MISREPORTED = "taken, but the reply is an error"
-    REFUSED = "refused with an error"
-
-
 @dataclass
 class FakeChain:
     """`requests` counts what was asked, by method; `wire` is every byte string that reached the node.
 
     `down` is why the node does not answer, `silent` holds methods and treasuries about which it never says anything.
     `stalled`: no blocks come. `congested`: they come without transactions. `hides_receipts`: the index lags behind
-    the blocks. `refusing` are treasuries that revert for a reason no keeper can see, by the error's name.
+    the blocks. `refusing` are treasuries that revert for a reason no keeper can see, by the error's name. `relay` is
+    what a private relay says of every transaction.
     """
 
     clock: FakeClock
@@ -58,6 +50,7 @@ class FakeChain:
     congested: bool = False
     hides_receipts: bool = False
     refusing: dict[Address, str] = field(default_factory=dict)
+    relay: str | None = None
     feeds_stopped_at: Timestamp | None = None
     state_kept_from: int = 0
     sending: deque[Sending] = field(default_factory=deque)
@@ -169,6 +162,10 @@ class FakeChain:
         async with self._asked("account"):
             return self._account(signer)
 
+    async def accounts(self, signers: Sequence[Address]) -> list[Account]:
+        async with self._asked("accounts"):
+            return [self._account(signer) for signer in signers]
+
     async def send(self, raw: bytes) -> Reply:
         try:
             async with self._asked("send"):
@@ -187,7 +184,7 @@ class FakeChain:
             return spent and not any(self._receipt(tx_hash) for tx_hash in tx_hashes)
 
     async def relay_status(self, tx_hash: Hash32) -> str | None:
-        return None
+        return self.relay
 
     # ----------------------------------------------------------------------------------------- details
 
@@ -254,23 +251,11 @@ class FakeChain:
             raise ChainUnavailable("the request was lost")
         self.wire.append(raw)
         if fate is Sending.REFUSED:
-            return _refusal("rejected")
-        reply = self._take(Transaction.of(raw))
+            return refusal("rejected")
+        reply = take(Transaction.of(raw), self.pool, self.state)
         if fate is Sending.REPLY_LOST:
             raise ChainUnavailable("the reply was lost")
-        return _refusal("internal error") if fate is Sending.MISREPORTED else reply
-
-    def _take(self, transaction: Transaction) -> Reply:
-        place = (transaction.sender, transaction.nonce)
-        if transaction.nonce < self.state.nonce(transaction.sender):
-            return _refusal("nonce too low")
-        there = self.pool.get(place)
-        if there == transaction:
-            return _refusal("already known")
-        if there and (transaction.max_fee * 10 < there.max_fee * 11 or transaction.max_tip * 10 < there.max_tip * 11):
-            return _refusal("replacement transaction underpriced")
-        self.pool[place] = transaction
-        return Reply("accepted", ReplyKind.ACCEPTED)
+        return refusal("internal error") if fate is Sending.MISREPORTED else reply
 
     def _mine(self, timestamp: int, *, empty: bool = False) -> None:
         parent = self.blocks[-1].block
@@ -299,7 +284,3 @@ class FakeChain:
         if call.to in self.refusing:
             raise contract.Reverted(self.refusing[call.to], "the treasury refuses")
         return contract.rebalance(state.treasuries[call.to], call, sender, now)
-
-
-def _refusal(words: str) -> Reply:
-    return Reply(f"error: {words}", classify(words))

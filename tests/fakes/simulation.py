@@ -8,7 +8,7 @@ from typing import Any
 
 from keeper.app.alarms import Told
 from keeper.app.cycle import new_cycle, run_cycle
-from keeper.app.facts import Outbox
+from keeper.app.memory import Outbox
 from keeper.app.observe import observe
 from keeper.app.outcome import Result
 from keeper.app.scheduler import Scheduler

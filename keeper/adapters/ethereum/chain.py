@@ -114,7 +114,17 @@ class EthereumChain:
         return await self._lens.observe(block, funds)
 
     async def account(self, signer: Address) -> Account:
-        return await self._account(await self._rpc.try_batch(_account_requests(signer)))
+        (account,) = await self.accounts([signer])
+        return account
+
+    async def accounts(self, signers: Sequence[Address]) -> list[Account]:
+        """Of each, in one request."""
+        asked = [_account_requests(signer) for signer in signers]
+        answers = await self._rpc.try_batch([request for each in asked for request in each]) if asked else []
+        return [
+            await self._account(answers[first : first + len(asked[0])])
+            for first in range(0, len(answers), len(asked[0]) if asked else 1)
+        ]
 
     async def receipts(self, tx_hashes: Sequence[Hash32], treasury: Address) -> list[Receipt | None]:
         """Of each hash, in one request, and one or two more for each that reverted. None while it is not mined, and

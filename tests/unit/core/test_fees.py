@@ -77,6 +77,21 @@ def test_never_above_the_limit(limit: int, expected: fees.FeeQuote | None) -> No
     assert fees.raised(offer(42 * GWEI, 2 * GWEI), MARKET, Wei(limit)) == expected
 
 
+def test_where_the_market_is_above_the_limit_the_limit_is_offered() -> None:
+    dear = fees.GasMarket(Wei(300 * GWEI), Wei(2 * GWEI))
+    assert fees.raised(offer(42 * GWEI, 2 * GWEI), dear, Wei(100 * GWEI)) == offer(100 * GWEI, 2_200_000_000)
+    assert fees.raised(offer(95 * GWEI, 2 * GWEI), dear, Wei(100 * GWEI)) is None
+
+
+def test_what_must_outbid_is_bound_by_the_limit_alone() -> None:
+    """A trade was raised in a dear market, the market fell, and now its nonce has to be taken."""
+    old, cheap = offer(200 * GWEI, 20 * GWEI), fees.GasMarket(Wei(GWEI), Wei(GWEI))
+    assert fees.raised(old, cheap, Wei(300 * GWEI), fees.NODE_BUMP_BPS) is None
+    higher = offer(226 * GWEI, 22_600_000_000)
+    assert fees.raised(old, cheap, Wei(300 * GWEI), fees.NODE_BUMP_BPS, must_outbid=True) == higher
+    assert fees.raised(old, cheap, Wei(225 * GWEI), fees.NODE_BUMP_BPS, must_outbid=True) is None
+
+
 def test_never_above_five_times_the_suggestion() -> None:
     highest = 5 * 42 * GWEI
     assert fees.raised(offer(highest * 10 // 11, GWEI), MARKET, Wei(10**18)) is not None
