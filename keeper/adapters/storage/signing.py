@@ -220,14 +220,15 @@ def gas_spent(db: Connection, signer: Address, since: Timestamp) -> Wei:
 
 
 def last_final(db: Connection, since_block: int) -> list[int]:
-    """Ids of intents that ended on the chain in blocks from there on, newest first."""
+    """Ids of intents that ended on the chain in blocks from there on, newest first.
+
+    One attempt of each has a receipt, so nothing is grouped: SQLite would read every attempt for it.
+    """
     finals = [IntentState.FINAL_OK.value, IntentState.FINAL_REVERTED.value]
-    newest = func.max(_ATTEMPT.block_number)
     wanted = (
         select(_ATTEMPT.intent_id)
         .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
         .where(_ATTEMPT.block_number >= since_block, _INTENT.state.in_(finals))
-        .group_by(_ATTEMPT.intent_id)
-        .order_by(newest.desc(), _ATTEMPT.intent_id.desc())
+        .order_by(_ATTEMPT.block_number.desc(), _ATTEMPT.intent_id.desc())
     )
     return list(db.scalars(wanted))
