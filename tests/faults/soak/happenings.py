@@ -93,15 +93,15 @@ def spike(it: Stage) -> Waiting:
     """The base fee rises above what was offered, and stays until more is."""
     yield from _pooled(it)
     it.base_fee, before = SPIKE, it.attempts
-    while it.state == "sent" and it.attempts == before:
+    while it.attempts == before or it.landed is None:
         yield
 
 
 def spike_above_the_limit(it: Stage) -> Waiting:
-    """More than may be offered, beyond the deadline: the plan is cancelled once it can be."""
+    """More than may be offered, until the plan's deadline is over and its cancellation is on its way."""
     yield from _pooled(it)
     it.base_fee, it.slot = ABOVE_THE_LIMIT, 60
-    while it.state == "sent" and not it.cancelling:
+    while not it.cancelling:
         yield
 
 
@@ -111,7 +111,7 @@ def censored(it: Stage) -> Waiting:
     it.mempool.censor(accounts.KEEPER)
     before = it.attempts
     try:
-        while it.state == "sent" and it.attempts == before:
+        while it.attempts == before:
             yield
     finally:
         it.mempool.admit(accounts.KEEPER)

@@ -23,7 +23,7 @@ _UNDER_WAY: Final = frozenset({"planned", "signed"})
 
 
 class Stuck(Exception):
-    """A cycle that did not end; the message ends with the keeper's last words."""
+    """A cycle that did not end."""
 
 
 class Soak:
@@ -105,7 +105,8 @@ class _Course:
                 if seen.decision is not None and seen.state is None and self._kill_at is None:
                     return seen
                 if now - self._began > CYCLE_SECONDS:
-                    raise Stuck(f"{self._cycle}: {seen}\n{stage.keeper.said()[-4000:]}")
+                    print(stage.keeper.said()[-4000:], file=sys.stderr)
+                    raise Stuck(f"{seen} of {self._cycle}")
                 self._mine(seen, now)
                 time.sleep(_LOOK_SECONDS)
         finally:
@@ -136,7 +137,7 @@ class _Course:
         else:
             return
         self._happening = None
-        self._stage.holding = False
+        self._stage.calm()
 
     def _mine(self, seen: Look, now: float) -> None:
         """Quickly once there is something to include; the keeper is not outrun while it signs."""

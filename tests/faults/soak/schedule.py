@@ -1,7 +1,7 @@
 """What a soak will do, cycle by cycle, from one seed. Pure: the machine's timing cannot be replayed, the schedule can."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 from typing import Final, TypeVar
@@ -87,7 +87,7 @@ class Cycle:
     hours: int
     symbol: str
     price: Decimal
-    family: Family
+    family: Family = field(repr=False)
     faults: tuple[Fault, ...] = ()
     happening: str | None = None
     kill: AtStep | AtState | None = None

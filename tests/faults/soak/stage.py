@@ -77,11 +77,15 @@ class Stage:
             del self.proxy.log[:-KEPT_CALLS]
         self.mempool.family = cycle.family
         self.state, self.attempts, self.cancelling, self.landed = None, 0, False, None
-        self.holding, self.base_fee, self.slot = False, BASE_FEE, SLOT_SECONDS
+        self.calm()
         before = self.prices.get(cycle.symbol) or self.chain.deployment.config.asset(cycle.symbol).price
         self._moved = cycle.symbol, before
         self.at = chain_faults.head(self.rpc)[1] + cycle.hours * 3600
         self._step({cycle.symbol: cycle.price}, self.at)
+
+    def calm(self) -> None:
+        """Blocks come by themselves, in their time, at the usual base fee."""
+        self.holding, self.base_fee, self.slot = False, BASE_FEE, SLOT_SECONDS
 
     def _step(self, prices: dict[str, Decimal], at: int) -> None:
         self.chain.market.step(prices, at=at)
