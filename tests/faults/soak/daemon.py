@@ -1,9 +1,8 @@
 """The keeper process of a soak: started, killed, started again, as a supervisor would, and counted."""
 
-import functools
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,13 +17,6 @@ RETRY_SECONDS: Final = 0.2
 _END_SECONDS: Final = 10.0
 _CHECK: Final = 3
 """The exit code of a start that the node or the database did not let happen."""
-
-
-def impatient(seconds: float) -> None:
-    """In the keeper's process, first: a fund that could not be observed is tried again after so long, not after 5 s."""
-    from keeper.app import scheduler
-
-    scheduler.Retry = functools.partial(scheduler.Retry, pause=seconds)  # type: ignore[misc, assignment]
 
 
 class Daemon:
@@ -44,7 +36,10 @@ class Daemon:
     def start(self, *points: AtStep) -> None:
         """With `points` at which it will kill itself."""
         armed = [(point, KillPoint(point.step, point.when, self._marker())) for point in points]
-        prepare: dict[str, Any] = {f"{__name__}:impatient": RETRY_SECONDS, **killing(*(each for _, each in armed))}
+        prepare: dict[str, Any] = {
+            "tests.faults.soak.impatience:impatient": RETRY_SECONDS,
+            **killing(*(each for _, each in armed)),
+        }
         self.child = self._keeper.nursery.start(
             ["run"],
             log=self._keeper.folder / "keeper.log",

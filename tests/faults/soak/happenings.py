@@ -22,6 +22,7 @@ ABOVE_THE_LIMIT: Final = 150 * GWEI
 """The soak's keeper offers 100 at most."""
 PAUSE_SECONDS: Final = 1.0
 """How long a process stands still, or a database is locked. Only the keeper's own timeouts measure it."""
+_LOOKS: Final = 40
 LOCKER: Final = """
 import sqlite3, sys, time
 database = sqlite3.connect(sys.argv[1], timeout=5, isolation_level=None)
@@ -134,22 +135,18 @@ def market_moved_back(it: Stage) -> Waiting:
 
 
 def reorg(depth: int, fate: Fate, it: Stage) -> Waiting:
-    """The block of the trade is replaced, and as many more as `depth` says, after the keeper has written it down."""
+    """The block of the trade is replaced, with those above it `depth` in all: as a rule after the keeper has written
+    the trade down, but one that failed to looks again at the next block alone."""
     while it.landed is None:
         yield
     it.holding = True
-    while it.state == "sent":
+    for _ in range(_LOOKS):
+        if it.state != "sent":
+            break
         yield
-    if it.state is None:
-        yield from _never()
     while chain_faults.head(it.rpc)[0] < it.landed + depth - 1:
         it.mine()
     chain_faults.reorg(it.rpc, depth, fate)
-
-
-def _never() -> Waiting:
-    while True:
-        yield
 
 
 def keeper_stopped(it: Stage) -> Waiting:

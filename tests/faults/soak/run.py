@@ -36,8 +36,11 @@ class Soak:
         began = time.monotonic()
         self._stage.daemon.start()
         for cycle in cycles:
+            started = time.monotonic()
             self._cycle(cycle)
             self._tally.cycles += 1
+            with (self._stage.keeper.folder / "cycles.log").open("a") as log:
+                log.write(f"{time.monotonic() - started:7.2f} s {cycle}\n")
             if self._tally.cycles % 25 == 0 or self._tally.cycles == len(cycles):
                 told = f"{self._tally.cycles} cycles, {self._tally.kills} kills, {self._tally.fired.total()} faults"
                 print(f"{time.monotonic() - began:6.0f} s: {told}, {dict(self._tally.decisions)}", file=sys.stderr)

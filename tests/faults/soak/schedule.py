@@ -95,7 +95,7 @@ class Cycle:
 
 def schedule(seed: int, cycles: int, *, faults: bool) -> list[Cycle]:
     """The same for the same arguments."""
-    chance = Random(seed)  # noqa: S311 - it shall repeat
+    chance = Random(seed)
     market = _Market(chance)
     rpc = _Deck(chance, tuple(rpc_faults.KINDS))
     events = _Deck(chance, tuple(happenings.KINDS))
@@ -120,9 +120,7 @@ def schedule(seed: int, cycles: int, *, faults: bool) -> list[Cycle]:
             kill = points.next() if chance.random() < 0.5 else AtState(states.next(), round(chance.uniform(0, 0.2), 3))
         if happening == happenings.MOVED_BACK:  # nothing else, or it would not come to three in a row
             broken, kill = [], None
-        made.append(
-            Cycle(number, cycle.hours, symbol, price, cycle.family, tuple(broken), happening, kill)
-        )
+        made.append(Cycle(number, cycle.hours, symbol, price, cycle.family, tuple(broken), happening, kill))
     return made
 
 

@@ -5,7 +5,7 @@ Nothing of the keeper's code is used: events, receipts and Transfer logs as the 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
