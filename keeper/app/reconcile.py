@@ -11,7 +11,7 @@ from keeper.app.permits import hold
 from keeper.app.transactions import settle_open
 from keeper.app.world import World
 from keeper.core.holds import nonce_fault
-from keeper.core.ledger import Intent
+from keeper.core.ledger import Intent, IntentState
 from keeper.core.model import Fund
 from keeper.core.units import Address
 from keeper.ports import Books, Chain
@@ -30,6 +30,11 @@ class SignerReport:
     hold: str | None
     fault: str | None
     intent: Intent | None
+
+    @property
+    def stolen(self) -> bool:
+        """Whether the nonce of its open transaction was finally spent by somebody else: it never ends by itself."""
+        return self.intent is not None and self.intent.state is IntentState.NONCE_STOLEN
 
     @property
     def foreign_pending(self) -> int:
@@ -57,11 +62,16 @@ async def examine(chain: Chain, books: Books) -> list[SignerReport]:
                 pending_nonce=account.pending_nonce,
                 next_nonce=state.next_nonce,
                 hold=state.hold,
-                fault=None if intent else nonce_fault(state, account.nonce),
+                fault=_fault_of(intent) if intent else nonce_fault(state, account.nonce),
                 intent=intent,
             )
         )
     return reports
+
+
+def _fault_of(intent: Intent) -> str | None:
+    stolen = intent.state is IntentState.NONCE_STOLEN
+    return f"nonce {intent.nonce} was spent by a transaction that is not intent {intent.id}'s" if stolen else None
 
 
 async def reconcile(world: World, outbox: Outbox) -> list[SignerReport]:

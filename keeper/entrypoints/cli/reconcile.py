@@ -85,6 +85,8 @@ def _show(found: "Sequence[Reconciled]") -> None:
             print(f"  not known: {missing}")
         if report.hold is not None:
             print(f"  HELD: {report.hold}")
+        elif report.stolen:
+            print(f"  HALTED: {report.fault}")
         elif report.fault is not None:
             print(f"  to be held: {report.fault}")
         else:
