@@ -39,7 +39,6 @@ class Scene:
     keeper: Keeper
     front: Proxy
     climate: Climate = field(init=False)
-    _moves: int = 0
 
     def __post_init__(self) -> None:
         self.chain.node.mine_every(0)
@@ -118,11 +117,6 @@ class Scene:
         since = self.front.mark()
         top = self.climate.mine()
         self.front.wait_for(LATEST, since=since, answered=True, when=lambda entry: _number(entry) >= top)
-
-    def rise_again(self) -> None:
-        """Another move of the market, to where it was not."""
-        self._moves += 1
-        self.rise(3000 if self._moves % 2 else 4000)
 
     def nonces(self) -> tuple[int, int]:
         """Of the keeper: mined, and with what waits in Anvil's pool."""

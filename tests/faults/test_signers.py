@@ -4,6 +4,7 @@ import pytest
 
 from keeper.core.holds import DOUBTED_HEADS
 from scripts.localchain import accounts
+from scripts.localchain.rpc import Rpc
 from tests.e2e.reckoning import assert_every_plan_happened_once, assert_journal_recomputes
 from tests.faults.kit import rules
 from tests.faults.kit.chain_faults import foreign, rollback, set_balance, set_nonce
@@ -105,15 +106,47 @@ def test_fault_36_foreign_transaction_at_our_nonce(pooled: PooledScene) -> None:
     assert len(pooled.attempts()) == 1
     assert pooled.chain.node.rpc.call("eth_getTransactionReceipt", other)
     assert (pooled.rebalances(), pooled.nonces()) == ([], (1, 1))
+    looked = pooled.keeper("reconcile", "--dry-run")
+    assert (looked.code, "HALTED: nonce 0 was spent" in looked.stdout) == (3, True)
     assert pooled.keeper("reconcile", "--accept", "--why", "it was me").code == 0
+    assert pooled.state == "cancelled"
+    pooled.rise(3500)
     with pooled.running():
-        pooled.keeper.query_until(
-            "SELECT 1 FROM transaction_intent WHERE id = 2 AND state = 'sent'", tick=pooled.rise_again
-        )
+        pooled.keeper.query_until("SELECT 1 FROM transaction_intent WHERE id = 2")
         pooled.finish()
     assert [each["nonce"] for each in pooled.attempts()] == [0, 1]
     assert len(pooled.rebalances()) == 1
     assert_journal_recomputes(pooled.keeper)
+
+
+@deep
+@pytest.mark.parametrize("deadline", [600, 150], ids=["before the deadline", "after it"])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_fault_36_foreign_transaction_that_goes_on_waiting(pooled: PooledScene, family: Family, deadline: int) -> None:
+    """-> the same bytes are tried again, and nothing is bid against it, however long it takes. When it is gone, ours
+    gets in; after the deadline that is the cancellation."""
+    pooled.pool.family = family
+    pooled.rise()
+    hold = pooled.front.add(Rule(SEND, rules.Hold()))
+    with pooled.running(DEADLINE_SECONDS=str(deadline)):
+        pooled.front.wait_until_fired(hold)
+        pooled.pool.censor(K)
+        other = foreign(Rpc(pooled.pool.url), KEY, 0, fee=50 * GWEI, tip=9 * GWEI)
+        pooled.front.release(hold)
+        for _ in range(20):
+            pooled.mine_seen()
+        told = pooled.until_replies(3)
+        assert {each["kind"] for each in told} == {"replacement"}
+        assert [each["kind"] for each in pooled.attempts()] == ["trade", "cancel"][: 1 if deadline > 240 else 2]
+        assert [each.hash for each in pooled.pool.waiting()] == [other]
+        pooled.pool.evict(other)
+        pooled.pool.admit(K)
+        pooled.keeper.query_until("SELECT 1 FROM transaction_reply WHERE kind = 'accepted'", tick=pooled.mine_seen)
+        pooled.finish()
+    if deadline > 240:
+        pooled.assert_traded_once()
+    else:
+        pooled.assert_cancelled()
 
 
 @deep
