@@ -97,10 +97,12 @@ def _taken_back() -> None:
 
 @defends("40", "42", what="a receipt of another block is written over the first")
 def _written_over() -> None:
-    from keeper.core.ledger import IntentState
+    first: dict[int, str] = {}
 
-    settled = {IntentState.MINED_OK, IntentState.MINED_REVERTED}
-    _instead("Settle", lambda intent, _: intent.state in settled)
+    def again(intent: Any, facts: Any) -> bool:
+        return first.setdefault(intent.id, facts.receipt.block_hash) != facts.receipt.block_hash
+
+    _instead("Settle", again)
 
 
 @defends("41", what="a nonce that was finally spent by another is given up")
