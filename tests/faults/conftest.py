@@ -11,8 +11,9 @@ from scripts.localchain.node import Node
 from tests.e2e.conftest import chain, keeper, nursery, shared_chain
 from tests.e2e.keepers import Keeper
 from tests.faults import undefended
+from tests.faults.kit.node_rules import node_rules
 from tests.faults.kit.proxy import Proxy, proxy_to
-from tests.faults.scenes import Scene
+from tests.faults.scenes import PooledScene, Scene
 
 undefended.here()  # in this process: for commands that run inside it
 
@@ -46,3 +47,10 @@ def front(chain: LocalChain) -> Iterator[Proxy]:
 def scene(chain: LocalChain, keeper: Keeper, front: Proxy) -> Scene:
     """A keeper that has not been started, behind that proxy."""
     return Scene(chain, keeper, front)
+
+
+@pytest.fixture
+def pooled(chain: LocalChain, keeper: Keeper) -> Iterator[PooledScene]:
+    """The same before a node with the rules of real mempools."""
+    with node_rules(chain.url) as pool, proxy_to(pool.url) as front:
+        yield PooledScene(chain, keeper, front, pool=pool)

@@ -12,9 +12,11 @@ from scripts.localchain.chain import LocalChain
 from scripts.localchain.process import Child
 from tests.e2e.keepers import Keeper, nonce, with_key
 from tests.e2e.onchain import Witness
-from tests.e2e.reckoning import assert_every_plan_happened_once, finish
+from tests.e2e.reckoning import assert_every_plan_happened_once, assert_journal_recomputes, finish
 from tests.faults.kit.chain_faults import Climate
+from tests.faults.kit.node_rules import NodeRules
 from tests.faults.kit.proxy import Proxy
+from tests.faults.kit.traffic import Entry
 
 SEND: Final = "eth_sendRawTransaction"
 COUNT: Final = "eth_getTransactionCount"
@@ -37,6 +39,7 @@ class Scene:
     keeper: Keeper
     front: Proxy
     climate: Climate = field(init=False)
+    _moves: int = 0
 
     def __post_init__(self) -> None:
         self.chain.node.mine_every(0)
@@ -81,7 +84,7 @@ class Scene:
         """The newest intent is in that state."""
         self.keeper.query_until(
             f"SELECT * FROM (SELECT state FROM transaction_intent ORDER BY id DESC LIMIT 1) WHERE state = '{state}'",
-            tick=self.climate.mine if mining else lambda: None,
+            tick=self.mine_seen if mining else lambda: None,
         )
 
     def attempts(self) -> list[dict[str, Any]]:
@@ -97,13 +100,29 @@ class Scene:
             told = self.replies()
             return told if len(told) >= count else None
 
-        return self.keeper.until(poll, f"{count} sendings", self.climate.mine if mining else lambda: None)
+        return self.keeper.until(poll, f"{count} sendings", self.mine_seen if mining else lambda: None)
+
+    def until_attempts(self, count: int, *, mining: bool = False) -> None:
+        """So many are signed."""
+        tick = self.mine_seen if mining else lambda: None
+        self.keeper.until(lambda: len(self.attempts()) >= count, f"{count} attempts", tick)
 
     def alerts(self) -> list[str]:
         """What stands."""
         return [row["message"] for row in self.rows("SELECT message FROM alert WHERE cleared_at IS NULL")]
 
     # ---- the chain
+
+    def mine_seen(self) -> None:
+        """A block, and the keeper has asked for it: of many blocks at once it would see but the last."""
+        since = self.front.mark()
+        top = self.climate.mine()
+        self.front.wait_for(LATEST, since=since, answered=True, when=lambda entry: _number(entry) >= top)
+
+    def rise_again(self) -> None:
+        """Another move of the market, to where it was not."""
+        self._moves += 1
+        self.rise(3000 if self._moves % 2 else 4000)
 
     def nonces(self) -> tuple[int, int]:
         """Of the keeper: mined, and with what waits in Anvil's pool."""
@@ -132,3 +151,33 @@ class Scene:
         assert len(self.rows("SELECT * FROM transaction_intent")) == 1
         hashes = {each["hash"] for each in self.attempts()}
         assert set(self.rebalances()) <= hashes
+
+    def assert_cancelled(self) -> None:
+        """The plan did not happen: its nonce went to a transfer of nothing, and the books say so."""
+        assert self.rebalances() == []
+        assert self.nonces() == (1, 1)
+        assert self.state == "cancelled"
+        mined = [each for each in self.attempts() if each["block_number"] is not None]
+        assert [(each["kind"], each["nonce"]) for each in mined] == [("cancel", 0)]
+        assert {each["nonce"] for each in self.attempts()} == {0}
+        assert [row["status"] for row in self.rows("SELECT status FROM rebalance")] == ["failed"]
+        transfer = self.chain.node.rpc.call("eth_getTransactionByHash", mined[0]["hash"])
+        assert (transfer["to"].lower(), transfer["value"], transfer["input"]) == (K.lower(), "0x0", "0x")
+        assert_journal_recomputes(self.keeper)
+
+
+@dataclass
+class PooledScene(Scene):
+    """With a real mempool's rules between the proxy and Anvil, and slots of 12 s."""
+
+    pool: NodeRules = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.climate.seconds = 12
+
+
+def _number(entry: Entry) -> int:
+    """Of the block that the node showed; -1 of none."""
+    block = (entry.node or {}).get("result")
+    return int(block["number"], 16) if isinstance(block, dict) and block.get("number") else -1
