@@ -1,7 +1,7 @@
-"""What a soak will do, cycle by cycle, from one seed. Pure: the machine's timing cannot be replayed, the schedule can."""
+"""What a soak will do, cycle by cycle, from one seed. Pure: timing cannot be replayed, the schedule can."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 from typing import Final, TypeVar
@@ -20,6 +20,8 @@ _LOWEST, _HIGHEST, _LEAST_MOVE = 75, 135, 14
 _HOURS: Final = (5, 9)
 _FAULT, _SECOND_FAULT, _HAPPENING, _KILL = 0.65, 0.25, 0.45, 0.4
 """How likely a cycle has each."""
+_AT_STEP = 0.65
+"""How likely a kill is one at a step."""
 _REVERTS_IN_A_ROW: Final = 3
 """In less than a day they open the circuit breaker."""
 
@@ -109,18 +111,19 @@ def schedule(seed: int, cycles: int, *, faults: bool) -> list[Cycle]:
         if not faults:
             made.append(cycle)
             continue
-        broken = [_fault(chance, rpc) for odds in (_FAULT, _SECOND_FAULT) if chance.random() < odds]
         happening = events.next() if chance.random() < _HAPPENING else None
         if happening == happenings.MOVED_BACK and not reverts:
             reverts = _REVERTS_IN_A_ROW
-        if reverts:
-            reverts, happening = reverts - 1, happenings.MOVED_BACK
+        if reverts:  # and nothing else, or it would not come to so many in a row
+            reverts -= 1
+            made.append(replace(cycle, happening=happenings.MOVED_BACK))
+            continue
+        broken = tuple(_fault(chance, rpc) for odds in (_FAULT, _SECOND_FAULT) if chance.random() < odds)
         kill: AtStep | AtState | None = None
         if chance.random() < _KILL:
-            kill = points.next() if chance.random() < 0.5 else AtState(states.next(), round(chance.uniform(0, 0.2), 3))
-        if happening == happenings.MOVED_BACK:  # nothing else, or it would not come to three in a row
-            broken, kill = [], None
-        made.append(Cycle(number, cycle.hours, symbol, price, cycle.family, tuple(broken), happening, kill))
+            within = chance.random() < _AT_STEP
+            kill = points.next() if within else AtState(states.next(), round(chance.uniform(0, 0.2), 3))
+        made.append(replace(cycle, faults=broken, happening=happening, kill=kill))
     return made
 
 
