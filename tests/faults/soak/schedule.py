@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from tests.faults.kit.families import FAMILIES, Family
 from tests.faults.kit.killing import When
+from tests.faults.kit.node_rules import EIGHTH, TENTH
 from tests.faults.soak import happenings, rpc_faults
 from tests.faults.steps import SEND, SIGN, books, inside
 
@@ -20,6 +21,7 @@ _LOWEST, _HIGHEST, _LEAST_MOVE = 75, 135, 14
 _HOURS: Final = (5, 9)
 _FAULT, _SECOND_FAULT, _HAPPENING, _KILL = 0.65, 0.25, 0.45, 0.4
 """How likely a cycle has each."""
+_BUMPS: Final = (TENTH, EIGHTH)
 _AT_STEP = 0.65
 """How likely a kill is one at a step."""
 _REVERTS_IN_A_ROW: Final = 3
@@ -83,13 +85,15 @@ class AtState:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One move of the market and what goes wrong meanwhile. `family` is in whose words the node refuses."""
+    """One move of the market and what goes wrong meanwhile. `family` is in whose words the node refuses,
+    `bump_bps` what it wants a replacement to offer more."""
 
     number: int
     hours: int
     symbol: str
     price: Decimal
     family: Family = field(repr=False)
+    bump_bps: int
     faults: tuple[Fault, ...] = ()
     happening: str | None = None
     kill: AtStep | AtState | None = None
@@ -107,7 +111,7 @@ def schedule(seed: int, cycles: int, *, faults: bool) -> list[Cycle]:
     reverts = 0
     for number in range(cycles):
         symbol, price = market.move()
-        cycle = Cycle(number, chance.randint(*_HOURS), symbol, price, chance.choice(FAMILIES))
+        cycle = Cycle(number, chance.randint(*_HOURS), symbol, price, chance.choice(FAMILIES), chance.choice(_BUMPS))
         if not faults:
             made.append(cycle)
             continue
