@@ -55,9 +55,11 @@ class Daemon:
         return self._keeper.folder / f"killed-{self._markers}"
 
     def end(self) -> None:
-        """SIGTERM. One that has died meanwhile at a point is counted as killed."""
+        """SIGTERM. One that has died meanwhile at a point is counted as killed; one that had hardly begun has no
+        handler for the signal yet."""
         if self.child is not None:
-            self._ended(self.child.stop())
+            code = self.child.stop()
+            self._ended(0 if code == -signal.SIGTERM else code)
 
     def kill(self, kind: str) -> None:
         """SIGKILL, if it still lives."""
