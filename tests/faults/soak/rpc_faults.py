@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""What can go wrong between keeper and node in a soak: every kind of rule of the proxy, and the calls it is for."""
-=======
 """What can go wrong between keeper and node in a soak: every kind of rule of the proxy, and for which calls."""
->>>>>>> soak
 
 from collections.abc import Callable
 from dataclasses import dataclass
