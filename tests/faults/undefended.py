@@ -18,7 +18,9 @@ from scripts.localchain.anvil import ROOT
 
 VARIABLE: Final = "KEEPER_TESTS_WITHOUT"
 """Names the fault whose defence is taken away, for the nursery's keepers and for those inside the test's process."""
-PATIENCE: Final = "8"
+PATIENCE: Final = 8
+PATIENCE_WITH_A_LEASE: Final = 30
+"""A standby needs 15 s for what takes a moment otherwise."""
 _TEST_SECONDS = 240
 _SAID = re.compile(r"^E\s+(\S.*)$", re.MULTILINE)
 
@@ -30,18 +32,19 @@ class Defence:
     what: str
     remove: Callable[[], None]
     tests: str
+    patience: int
 
 
 DEFENCES: Final[dict[str, Defence]] = {}
 
 
-def defends(*faults: str, what: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+def defends(*faults: str, what: str, patience: int = PATIENCE) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Declares what a function takes away. A fault is the beginning of its test's name after `test_fault_`."""
 
     def declare(remove: Callable[[], None]) -> Callable[[], None]:
         for fault in faults:
             assert fault not in DEFENCES, fault
-            DEFENCES[fault] = Defence(what, remove, f"test_fault_{fault}")
+            DEFENCES[fault] = Defence(what, remove, f"test_fault_{fault}", patience)
         return remove
 
     return declare
@@ -66,7 +69,7 @@ def falls(fault: str) -> tuple[bool, str]:
     done = subprocess.run(
         [*command, "-k", DEFENCES[fault].tests, "--color=no"],
         cwd=ROOT,
-        env=os.environ | {VARIABLE: fault, "KEEPER_TESTS_PATIENCE": PATIENCE},
+        env=os.environ | {VARIABLE: fault, "KEEPER_TESTS_PATIENCE": str(DEFENCES[fault].patience)},
         capture_output=True,
         text=True,
         timeout=_TEST_SECONDS,

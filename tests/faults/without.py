@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.faults.undefended import defends
+from tests.faults.undefended import PATIENCE_WITH_A_LEASE, defends
 
 
 def _instead(action: str, when: Any = lambda intent, facts: True) -> None:
@@ -186,7 +186,12 @@ def _lease() -> None:
     WriterLease.check = lambda *_: None  # type: ignore[method-assign]
 
 
-@defends("50_leader_paused", "51_the_leaders", what="every write and renewal compares the epoch")
+@defends(
+    "50_leader_paused",
+    "51_the_leaders",
+    what="every write and renewal compares the epoch",
+    patience=PATIENCE_WITH_A_LEASE,
+)
 def _epoch() -> None:
     from keeper.adapters.storage.lease import WriterLease
 
@@ -194,14 +199,14 @@ def _epoch() -> None:
     WriterLease._change = lambda *_, **__: None  # type: ignore[method-assign]
 
 
-@defends("50_leader_killed", what="a lease expires")
+@defends("50_leader_killed", what="a lease expires", patience=PATIENCE_WITH_A_LEASE)
 def _expiry() -> None:
     from keeper.adapters.storage import lease
 
     lease.TTL_SECONDS = 3600  # type: ignore[misc]
 
 
-@defends("51_the_server", what="a connection that was ended is made anew")
+@defends("51_the_server", what="a connection that was ended is made anew", patience=PATIENCE_WITH_A_LEASE)
 def _reconnection() -> None:
     from keeper.adapters.storage import database
 
