@@ -89,6 +89,7 @@ WRONG = {
     "an amount is wrong": (f"UPDATE rebalance_transaction SET actual_out = '1' WHERE id = {LAST_SWAP}", "Transfer"),
     "a rebalance is not known": (f"UPDATE rebalance SET status = 'failed' WHERE intent_id = {LAST}", "Rebalanced"),
     "one is open": (f"UPDATE transaction_intent SET state = 'sent' WHERE id = {LAST}", "still sent"),
+    "a signer is held": ("UPDATE signer_account SET hold = 'why'", "on hold: why"),
     "one is said to have reverted": (
         f"UPDATE transaction_intent SET state = 'final_reverted' WHERE id = {LAST}",
         "did not on the chain",

@@ -9,7 +9,7 @@ from tests.faults.kit import rules
 from tests.faults.kit.jsonrpc import Call
 from tests.faults.soak import happenings, rpc_faults
 from tests.faults.soak.schedule import POINTS, PRICES, AtState, AtStep, schedule
-from tests.faults.soak.tally import EVERY_KIND, FIRED, KILLED, KILLED_OPEN, LANDED, MANY, Tally
+from tests.faults.soak.tally import EVERY_KIND, FIRED, KILLED, KILLED_OPEN, MANY, Tally
 
 pytestmark = pytest.mark.unit
 
@@ -85,7 +85,7 @@ def test_only_the_newest_head_is_stale() -> None:
 
 def full() -> Tally:
     """Of a long soak that has shown everything, just so."""
-    tally = Tally(seed=1, faults=True, cycles=MANY, kills=KILLED, chain={"rebalanced": LANDED})
+    tally = Tally(seed=1, faults=True, cycles=MANY, kills=KILLED, chain={"rebalanced": 200})
     tally.fired.update(dict.fromkeys(EVERY_KIND, FIRED))
     tally.found_open["sent"] = KILLED_OPEN
     return tally
@@ -112,6 +112,8 @@ def test_a_difference_is_enough() -> None:
     assert tally.as_json()["holds"] is False
 
 
-def test_a_short_one_must_have_traded() -> None:
-    assert Tally(seed=1, faults=True, cycles=3, chain={"rebalanced": 1}).holds
-    assert not Tally(seed=1, faults=True, cycles=3).holds
+@pytest.mark.parametrize("faults", [True, False])
+def test_a_short_one_must_have_traded(faults: bool) -> None:
+    assert Tally(seed=1, faults=faults, cycles=20, chain={"rebalanced": 8}).holds
+    assert not Tally(seed=1, faults=faults, cycles=20, chain={"rebalanced": 7}).holds
+    assert not Tally(seed=1, faults=faults).holds

@@ -1,10 +1,9 @@
 """What a soak will do, cycle by cycle, from one seed. Pure: timing cannot be replayed, the schedule can."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from tests.faults.kit.families import FAMILIES, Family
 from tests.faults.kit.killing import When
@@ -138,17 +137,11 @@ def _fault(chance: Random, deck: "_Deck[str]") -> Fault:
     return Fault(kind, method, times, chance.randint(0, rpc_faults.SKIPPED[method]))
 
 
-class _Deck(Sequence[T]):
+class _Deck(Generic[T]):
     """Cards in a random order, shuffled again when all were dealt: each comes as often as the others."""
 
     def __init__(self, chance: Random, cards: tuple[T, ...]) -> None:
         self._chance, self._cards, self._left = chance, cards, list[T]()
-
-    def __len__(self) -> int:
-        return len(self._cards)
-
-    def __getitem__(self, place: int) -> T:  # type: ignore[override]
-        return self._cards[place]
 
     def next(self) -> T:
         if not self._left:
