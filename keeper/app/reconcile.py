@@ -32,9 +32,11 @@ class SignerReport:
     intent: Intent | None
 
     @property
-    def stolen(self) -> bool:
-        """Whether the nonce of its open transaction was finally spent by somebody else: it never ends by itself."""
-        return self.intent is not None and self.intent.state is IntentState.NONCE_STOLEN
+    def halted(self) -> str | None:
+        """Why nothing is signed until an operator says so, or None."""
+        if self.intent is not None and self.intent.state is IntentState.NONCE_STOLEN:
+            return self.hold or f"nonce {self.intent.nonce} of transaction {self.intent.id} was spent by another"
+        return self.hold
 
     @property
     def foreign_pending(self) -> int:
@@ -62,16 +64,11 @@ async def examine(chain: Chain, books: Books) -> list[SignerReport]:
                 pending_nonce=account.pending_nonce,
                 next_nonce=state.next_nonce,
                 hold=state.hold,
-                fault=_fault_of(intent) if intent else nonce_fault(state, account.nonce),
+                fault=None if intent else nonce_fault(state, account.nonce),
                 intent=intent,
             )
         )
     return reports
-
-
-def _fault_of(intent: Intent) -> str | None:
-    stolen = intent.state is IntentState.NONCE_STOLEN
-    return f"nonce {intent.nonce} was spent by a transaction that is not intent {intent.id}'s" if stolen else None
 
 
 async def reconcile(world: World, outbox: Outbox) -> list[SignerReport]:

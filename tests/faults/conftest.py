@@ -10,9 +10,12 @@ from scripts.localchain.chain import LocalChain
 from scripts.localchain.node import Node
 from tests.e2e.conftest import chain, keeper, nursery, shared_chain
 from tests.e2e.keepers import Keeper
+from tests.faults import undefended
 from tests.faults.kit.node_rules import node_rules
 from tests.faults.kit.proxy import Proxy, proxy_to
 from tests.faults.scenes import PooledScene, Scene
+
+undefended.here()  # in this process: for commands that run inside it
 
 __all__ = ["chain", "keeper", "nursery", "shared_chain"]
 

@@ -107,7 +107,7 @@ def test_fault_36_foreign_transaction_at_our_nonce(pooled: PooledScene) -> None:
     assert pooled.chain.node.rpc.call("eth_getTransactionReceipt", other)
     assert (pooled.rebalances(), pooled.nonces()) == ([], (1, 1))
     looked = pooled.keeper("reconcile", "--dry-run")
-    assert (looked.code, "HALTED: nonce 0 was spent" in looked.stdout) == (3, True)
+    assert (looked.code, "HELD: nonce 0 of transaction 1 was spent" in looked.stdout) == (3, True)
     assert pooled.keeper("reconcile", "--accept", "--why", "it was me").code == 0
     assert pooled.state == "cancelled"
     pooled.rise(3500)

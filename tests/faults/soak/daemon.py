@@ -30,8 +30,6 @@ class Daemon:
         self._armed: list[tuple[AtStep, KillPoint]] = []
         self._markers = 0
         self.child: Child | None = None
-        self.killed = False
-        """By us, and not yet noticed as ended."""
 
     def start(self, *points: AtStep) -> None:
         """With `points` at which it will kill itself."""
@@ -55,9 +53,10 @@ class Daemon:
         return self._keeper.folder / f"killed-{self._markers}"
 
     def end(self) -> None:
-        """SIGTERM. One that has died meanwhile at a point is counted as killed."""
+        """SIGTERM. One that has died meanwhile at a point is counted as killed; one that had hardly begun has no
+        handler for the signal yet."""
         if self.child is not None:
-            self._ended(self.child.stop())
+            self._ended(self.child.stop(), -signal.SIGTERM, 0)
 
     def kill(self, kind: str) -> None:
         """SIGKILL, if it still lives."""
@@ -65,9 +64,8 @@ class Daemon:
             return
         os.kill(self.child.pid, signal.SIGKILL)
         self._tally.fired[kind] += 1
-        self.killed = True
         assert self.child.wait(_END_SECONDS) == -signal.SIGKILL
-        self._ended(-signal.SIGKILL)
+        self._ended(-signal.SIGKILL, -signal.SIGKILL)
 
     def notice(self) -> bool:
         """Whether it has ended by now, which is then counted. Raises AssertionError for an end that nobody caused."""
@@ -78,17 +76,17 @@ class Daemon:
         self._ended(code)
         return True
 
-    def _ended(self, code: int) -> None:
+    def _ended(self, code: int, *asked: int) -> None:
+        """`asked` are the exit codes that we have caused ourselves."""
         self.child = None
         fired = [point for point, armed in self._armed if armed.fired]
+        self._armed = []
+        self._tally.fired.update(point.kind for point in fired)
+        if code == _CHECK:
+            self._tally.refused_starts += 1
+        elif not (fired and code == -signal.SIGKILL):
+            assert code in asked, f"the keeper ended by itself, with {code}\n{self._keeper.said()[-3000:]}"
         if code == -signal.SIGKILL:
-            assert self.killed or fired, "somebody else killed the keeper"
             self._tally.kills += 1
-            self._tally.fired.update(point.kind for point in fired)
             if (state := look(self._keeper.database, 0).state) is not None:
                 self._tally.found_open[state] += 1
-        elif code == _CHECK:
-            self._tally.refused_starts += 1
-        else:
-            assert code == 0, f"the keeper ended with {code}\n{self._keeper.said()[-3000:]}"
-        self.killed, self._armed = False, []

@@ -134,6 +134,25 @@ def market_moved_back(it: Stage) -> Waiting:
         it.mempool.admit(accounts.KEEPER)
 
 
+def purse_empty(it: Stage) -> Waiting:
+    """What waits cannot be paid any more, and what is sent again is refused, until somebody tops it up."""
+    yield from _pooled(it)
+    refused, before = len(it.mempool.refused), chain_faults.set_balance(it.rpc, accounts.KEEPER, 0)
+    words = it.mempool.family.funds[1].partition("{")[0]
+    try:
+        while not any(why.startswith(words) for _, why in it.mempool.refused[refused:]):
+            yield
+    finally:
+        chain_faults.set_balance(it.rpc, accounts.KEEPER, before)
+
+
+def rolled_back(it: Stage) -> Waiting:
+    """The newest blocks are gone, the trade's among them, and nothing is in their place."""
+    while it.landed is None:
+        yield
+    chain_faults.rollback(it.rpc, chain_faults.head(it.rpc)[0] - it.landed + 1)
+
+
 def reorg(depth: int, fate: Fate, it: Stage) -> Waiting:
     """The block of the trade is replaced, with those above it `depth` in all: as a rule after the keeper has written
     the trade down, but one that failed to looks again at the next block alone."""
@@ -186,6 +205,8 @@ KINDS: Final[dict[str, Happening]] = {
     "censored": censored,
     "deadline passed": late,
     MOVED_BACK: market_moved_back,
+    "purse empty": purse_empty,
+    "rolled back": rolled_back,
     **{
         f"reorg of {depth}, {fate.name.lower()}": partial(reorg, depth, fate)
         for depth in (1, 2, 3)

@@ -1,4 +1,4 @@
-"""What can go wrong between keeper and node in a soak: every kind of rule of the proxy, and the calls it is for."""
+"""What can go wrong between keeper and node in a soak: every kind of rule of the proxy, and for which calls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -79,6 +79,7 @@ class Soak:
             self._stage.daemon.end()
             assert keeper("reconcile", "--accept", "--why", "soak").code == 0
             self._tally.holds_accepted += 1
+            self._tally.differences.append(f"cycle {self._tally.cycles}: nobody else has the key, and yet {reason}")
             self._stage.daemon.start()
 
 

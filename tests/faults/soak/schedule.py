@@ -1,13 +1,13 @@
-"""What a soak will do, cycle by cycle, from one seed. Pure: a machine's timing cannot be replayed, this can."""
+"""What a soak will do, cycle by cycle, from one seed. Pure: timing cannot be replayed, the schedule can."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from tests.faults.kit.families import FAMILIES, Family
 from tests.faults.kit.killing import When
+from tests.faults.kit.node_rules import EIGHTH, TENTH
 from tests.faults.soak import happenings, rpc_faults
 from tests.faults.steps import SEND, SIGN, books, inside
 
@@ -20,6 +20,9 @@ _LOWEST, _HIGHEST, _LEAST_MOVE = 75, 135, 14
 _HOURS: Final = (5, 9)
 _FAULT, _SECOND_FAULT, _HAPPENING, _KILL = 0.65, 0.25, 0.45, 0.4
 """How likely a cycle has each."""
+_BUMPS: Final = (TENTH, EIGHTH)
+_AT_STEP = 0.65
+"""How likely a kill is one at a step."""
 _REVERTS_IN_A_ROW: Final = 3
 """In less than a day they open the circuit breaker."""
 
@@ -81,13 +84,15 @@ class AtState:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One move of the market and what goes wrong meanwhile. `family` is in whose words the node refuses."""
+    """One move of the market and what goes wrong meanwhile. `family` is in whose words the node refuses,
+    `bump_bps` what it wants a replacement to offer more."""
 
     number: int
     hours: int
     symbol: str
     price: Decimal
     family: Family = field(repr=False)
+    bump_bps: int
     faults: tuple[Fault, ...] = ()
     happening: str | None = None
     kill: AtStep | AtState | None = None
@@ -105,22 +110,23 @@ def schedule(seed: int, cycles: int, *, faults: bool) -> list[Cycle]:
     reverts = 0
     for number in range(cycles):
         symbol, price = market.move()
-        cycle = Cycle(number, chance.randint(*_HOURS), symbol, price, chance.choice(FAMILIES))
+        cycle = Cycle(number, chance.randint(*_HOURS), symbol, price, chance.choice(FAMILIES), chance.choice(_BUMPS))
         if not faults:
             made.append(cycle)
             continue
-        broken = [_fault(chance, rpc) for odds in (_FAULT, _SECOND_FAULT) if chance.random() < odds]
         happening = events.next() if chance.random() < _HAPPENING else None
         if happening == happenings.MOVED_BACK and not reverts:
             reverts = _REVERTS_IN_A_ROW
-        if reverts:
-            reverts, happening = reverts - 1, happenings.MOVED_BACK
+        if reverts:  # and nothing else, or it would not come to so many in a row
+            reverts -= 1
+            made.append(replace(cycle, happening=happenings.MOVED_BACK))
+            continue
+        broken = tuple(_fault(chance, rpc) for odds in (_FAULT, _SECOND_FAULT) if chance.random() < odds)
         kill: AtStep | AtState | None = None
         if chance.random() < _KILL:
-            kill = points.next() if chance.random() < 0.5 else AtState(states.next(), round(chance.uniform(0, 0.2), 3))
-        if happening == happenings.MOVED_BACK:  # nothing else, or it would not come to three in a row
-            broken, kill = [], None
-        made.append(Cycle(number, cycle.hours, symbol, price, cycle.family, tuple(broken), happening, kill))
+            within = chance.random() < _AT_STEP
+            kill = points.next() if within else AtState(states.next(), round(chance.uniform(0, 0.2), 3))
+        made.append(replace(cycle, faults=broken, happening=happening, kill=kill))
     return made
 
 
@@ -131,17 +137,11 @@ def _fault(chance: Random, deck: "_Deck[str]") -> Fault:
     return Fault(kind, method, times, chance.randint(0, rpc_faults.SKIPPED[method]))
 
 
-class _Deck(Sequence[T]):
+class _Deck(Generic[T]):
     """Cards in a random order, shuffled again when all were dealt: each comes as often as the others."""
 
     def __init__(self, chance: Random, cards: tuple[T, ...]) -> None:
         self._chance, self._cards, self._left = chance, cards, list[T]()
-
-    def __len__(self) -> int:
-        return len(self._cards)
-
-    def __getitem__(self, place: int) -> T:  # type: ignore[override]
-        return self._cards[place]
 
     def next(self) -> T:
         if not self._left:

@@ -75,7 +75,7 @@ class Stage:
         """The market moves; nothing of an earlier cycle is under way any more."""
         with self.proxy.changed:
             del self.proxy.log[:-KEPT_CALLS]
-        self.mempool.family = cycle.family
+        self.mempool.family, self.mempool.bump_bps = cycle.family, cycle.bump_bps
         self.state, self.attempts, self.cancelling, self.landed = None, 0, False, None
         self.calm()
         before = self.prices.get(cycle.symbol) or self.chain.deployment.config.asset(cycle.symbol).price

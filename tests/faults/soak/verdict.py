@@ -102,6 +102,8 @@ class Verdict:
         self.counts["attempts"] = self._keeper.rows("SELECT count(*) AS count FROM transaction_attempt")[0]["count"]
         for row in self._keeper.rows(OPEN):
             yield f"intent {row['id']} is still {row['state']}"
+        for row in self._keeper.rows("SELECT hold FROM signer_account WHERE hold IS NOT NULL"):
+            yield f"the signer is on hold: {row['hold']}"
         if other := set(states) - set(self.counts):
             yield f"intents in states that are no end: {sorted(other)}"
         used = sum(states.get(name, 0) for name in ("final_ok", "final_reverted", "cancelled"))

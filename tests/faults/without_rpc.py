@@ -1,0 +1,1 @@
+"""What each defence against nodes, networks and mempools is."""
