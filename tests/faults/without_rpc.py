@@ -185,6 +185,13 @@ def _foreign() -> None:
     intents.permit = lambda *_: None  # type: ignore[attr-defined]
 
 
+@defends("36_foreign_transaction_that_goes_on_waiting", "37_foreign_gap", what="nothing is bid against a stranger")
+def _stranger() -> None:
+    from keeper.core import outbox
+
+    outbox._halted = lambda *_: None
+
+
 @defends("37", what="`nonce too high` is understood: a person is called")
 def _gap() -> None:
     _understood_as_unknown("gap")
