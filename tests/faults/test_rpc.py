@@ -244,8 +244,9 @@ def test_fault_17_null_block(scene: Scene, when: str) -> None:
             scene.rise()
             scene.until_state("sent")
             scene.front.add(null)
+            scene.front.wait_until_fired(null, 4)  # no earlier question is on its way any more
             scene.climate.mine()
-        scene.front.wait_until_fired(null, 4)
+        scene.front.wait_until_fired(null, 8)
         scene.keeper.until(lambda: "null where an object belongs" in scene.keeper.said(), "refused")
         assert scene.state == ("sent" if when == "after the sending" else "")
         scene.front.remove(null)
