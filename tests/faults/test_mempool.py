@@ -199,7 +199,7 @@ def test_fault_30_stuck(pooled: PooledScene) -> None:
         assert new["signed_at"] - old["signed_at"] >= BUMP_SECONDS
     assert {told["kind"] for told in pooled.replies()} == {"accepted"}
     assert pooled.pool.refused == []
-    assert mined_hash(pooled) == attempts[-1]["hash"]
+    assert mined_hash(pooled) in {each["hash"] for each in attempts[4:]}
     pooled.assert_traded_once(attempts=len(attempts))
 
 
