@@ -27,9 +27,9 @@ async def forbidden(account: Account, market: Market, gas_limit: int, world: Wor
     fund = market.fund
     return (
         keyless(fund, world)
-        or obstacle(account, market, gas_limit)
         or await taken(fund, world)
         or await held(fund, account, market.block, world, outbox)
+        or obstacle(account, market, gas_limit)
         or await broken(fund, market.policy, market.block.timestamp, world)
         or await over_budget(account, market, gas_limit, world)
     )

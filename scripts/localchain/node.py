@@ -56,7 +56,7 @@ class Snapshot:
 class Node:
     """Control of an Anvil node. Blocks come by the mode that `mine_every` or `automine` set; at first on demand.
 
-    `pid` is the node's process, where it is ours.
+    `pid` is its process's where that is ours.
     """
 
     def __init__(self, url: str, pid: int | None = None) -> None:

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.adapter
 
 S = IntentState
 STEPS = 60
+SOMETHING_HAPPENED = {"commit_cycle", "save_attempt", "mark_sent"}
 
 
 async def _do(kept: Kept, name: str, *args: Any) -> Any:
@@ -89,8 +90,10 @@ async def test_both_answer_alike_whatever_is_done(in_memory: Kept, on_disk: Kept
         funds = [await kept.fund(), await kept.fund("same signer", address(8))]
         funds.append(await kept.fund("own signer", address(9), signer=address(10)))
     cycles: list[CycleRecord] = []
-    done = set()
-    for _ in range(STEPS):
+    done: set[str] = set()
+    for step in range(10 * STEPS):
+        if step >= STEPS and done >= SOMETHING_HAPPENED:
+            break
         intents = [await on_disk.books.intent(n) for n in range(1, await _count(on_disk) + 1)]
         known = {fund.signer: (await on_disk.books.signer_state(fund.signer)).next_nonce or 0 for fund in funds}
         options = [_of_funds(dice, funds, cycles), _of_operators(dice, funds, known)]
@@ -106,7 +109,7 @@ async def test_both_answer_alike_whatever_is_done(in_memory: Kept, on_disk: Kept
             cycles.append(args[0])
         if not isinstance(ends[1], type):
             done.add(name)
-    assert {"commit_cycle", "save_attempt", "mark_sent"} <= done  # days on which something happens
+    assert done >= SOMETHING_HAPPENED
 
 
 async def _count(kept: Kept) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
 from keeper.adapters.storage.errors import UPGRADE, WrongDatabase, unavailable
-from keeper.adapters.storage.journal import append
+from keeper.adapters.storage.journal import append, lock
 from keeper.adapters.storage.lease import WriterLease
 from keeper.adapters.storage.lock import ProcessLock
 from keeper.adapters.storage.sqlite import sqlite_engine
@@ -27,6 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 IDLE_SECONDS = 5
+MIGRATION_SECONDS = 60
 BUSY_SECONDS = 2
 """How long a writer waits for another process. A transaction of ours takes milliseconds; longer means trouble."""
 
@@ -178,6 +179,9 @@ def _run_migrations(db: Connection) -> None:
     from alembic import command  # not needed by any other command, and slow to import
     from alembic.config import Config
 
+    if db.dialect.name == "postgresql":  # two keepers that start together on a new database: the second finds it done
+        db.execute(text(f"SET LOCAL lock_timeout = '{MIGRATION_SECONDS}s'"))
+        db.execute(text("SELECT pg_advisory_xact_lock(hashtext('keeper migrations'))"))
     config = Config()
     config.set_main_option("script_location", "keeper.adapters.storage:migrations")
     config.attributes["connection"] = db
@@ -185,6 +189,7 @@ def _run_migrations(db: Connection) -> None:
 
 
 def _stamp(db: Connection, chain_id: int, mode: Mode, shown: str) -> None:
+    lock(db)
     if _check_stamp(db, chain_id, mode, shown):
         return
     at = utc_now()

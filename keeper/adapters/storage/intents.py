@@ -213,8 +213,10 @@ def save_attempt(
     """The first attempt fixes the nonce and makes the intent SIGNED; a later one must use the same nonce.
 
     Raises SigningForbidden where a first attempt is not allowed now, Conflict when the intent is not waiting to be
-    signed, or has another nonce.
+    signed, or has another nonce. What forbids is a record of the journal: whoever is writing one is waited for, and
+    waits for this, so that after `keeper pause` has returned nothing is signed.
     """
+    lock(db)
     found = _signable(db, intent_id)
     before = IntentState(found.state)
     state = before

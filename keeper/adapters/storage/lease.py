@@ -34,9 +34,9 @@ class WriterLease:
     async def acquire(self) -> str | None:
         """Takes it when it is free, released or expired. None, or who holds it."""
         began = time.monotonic()
-        holder = await self._database.write(self._take)
-        if holder is None:
-            self._renewed = began
+        holder, epoch = await self._database.write(self._take)
+        if holder is None:  # and committed: an epoch that never was is the next one's
+            self.epoch, self._renewed = epoch, began
         return holder
 
     async def renew(self) -> None:
@@ -63,17 +63,15 @@ class WriterLease:
         if epoch != self.epoch:
             raise Fenced(f"another keeper has taken over (epoch {epoch}, ours was {self.epoch})")
 
-    def _take(self, db: Connection) -> str | None:
+    def _take(self, db: Connection) -> tuple[str | None, int]:
+        """Who holds it, None when we do from now on; and its epoch."""
         now = _now(db)
         row = db.execute(_ROW.with_for_update()).one()
         if not row.released and row.expires_at is not None and row.expires_at > now:
-            return str(row.holder)
-        self.epoch = row.epoch + 1
-        expiry = now + timedelta(seconds=TTL_SECONDS)
-        db.execute(
-            update(writer_lease).values(epoch=self.epoch, holder=self._holder, expires_at=expiry, released=False)
-        )
-        return None
+            return str(row.holder), row.epoch
+        epoch, expiry = row.epoch + 1, now + timedelta(seconds=TTL_SECONDS)
+        db.execute(update(writer_lease).values(epoch=epoch, holder=self._holder, expires_at=expiry, released=False))
+        return None, epoch
 
     def _extend(self, db: Connection) -> None:
         self._change(db, expires_at=_now(db) + timedelta(seconds=TTL_SECONDS))

@@ -4,14 +4,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, func, select, update
+from sqlalchemy import Connection, Insert, Row, func, select, text, update
 
 from keeper.adapters.storage.alerts import clear_alerts
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.journal import append, lock
 from keeper.adapters.storage.statements import Insertion, per_dialect
-from keeper.adapters.storage.states import CLOSED, note, set_intent_state
+from keeper.adapters.storage.states import CLOSED, end_without_trade, note, reason_of
 from keeper.adapters.storage.tables import (
+    OPEN_INTENT,
     circuit_breaker,
     database_stamp,
     index_fund,
@@ -99,21 +100,36 @@ def _upsert_hold(insert: Callable[..., Insertion]) -> Insert:
 
 
 def release(db: Connection, at: datetime, signer: Address, next_nonce: int, operator: Record) -> None:
-    """An operator's word: the signer goes on with that nonce. What was stolen from it ends as cancelled."""
+    """An operator's word: the signer goes on with that nonce, or after that of its open intent. What was stolen from it
+    ends as cancelled, and what was final with a nonce that the chain has free again as abandoned."""
     lock(db)
-    wanted = select(_INTENT.id).where(_INTENT.signer == signer, _INTENT.state == IntentState.NONCE_STOLEN.value)
-    stolen = db.scalars(wanted).all()
-    for intent_id in stolen:  # at most one: it is open, and a signer has one such
-        set_intent_state(db, at, intent_id, IntentState.CANCELLED, operator)
+    why = reason_of(operator)
+    stolen = select(_INTENT.id).where(_INTENT.signer == signer, _INTENT.state == IntentState.NONCE_STOLEN.value)
+    for intent_id in db.scalars(stolen).all():
+        end_without_trade(db, at, intent_id, IntentState.NONCE_STOLEN, IntentState.CANCELLED, why)
     chain_id = db.execute(select(_CHAIN)).scalar_one()
-    take_nonce(db, at, chain_id, signer, next_nonce - 1)
+    _take_back(db, at, chain_id, signer, next_nonce, why)
+    bound = select(func.max(_INTENT.nonce)).where(_INTENT.signer == signer, text(OPEN_INTENT))
+    last = db.execute(bound).scalar_one()
+    take_nonce(db, at, chain_id, signer, next_nonce - 1 if last is None else max(next_nonce - 1, last))
     held = update(signer_account).where(_SIGNER.signer == signer, _SIGNER.chain_id == chain_id)
     db.execute(held.values(hold=None, held_at=None))
     funds = select(index_fund.c.id).where(index_fund.c.signer == signer)
     for fund_id in db.scalars(funds).all():
         clear_alerts(db, at, fund_id, (AlertKind.SAFE_HOLD, AlertKind.FUND_HALTED))
-    if not stolen:
-        append(db, [operator], at)
+    append(db, [operator], at)
+
+
+def _take_back(db: Connection, at: datetime, chain_id: int, signer: Address, free: int, why: str) -> None:
+    """Of a chain that was rolled back: what it had mined with these nonces it has not any more. Their intents let go of
+    them, or no other could have them; the attempts still say which it was."""
+    theirs = select(_INTENT.id, _INTENT.state, _INTENT.nonce).where(
+        _INTENT.chain_id == chain_id, _INTENT.signer == signer, _INTENT.nonce >= free, _INTENT.state.in_(CLOSED)
+    )
+    for intent_id, state, nonce in db.execute(theirs).all():
+        reason = f"the chain has nonce {nonce} free again: {why}"
+        end_without_trade(db, at, intent_id, IntentState(state), IntentState.ABANDONED, reason)
+        db.execute(update(transaction_intent).where(_INTENT.id == intent_id).values(nonce=None))
 
 
 def ask_cancel(db: Connection, at: datetime, intent_id: int, why: str, by: str, operator: Record) -> None:
@@ -204,14 +220,15 @@ def gas_spent(db: Connection, signer: Address, since: Timestamp) -> Wei:
 
 
 def last_final(db: Connection, since_block: int) -> list[int]:
-    """Ids of intents that ended on the chain in blocks from there on, newest first."""
+    """Ids of intents that ended on the chain in blocks from there on, newest first.
+
+    One attempt of each has a receipt, so nothing is grouped: SQLite would read every attempt for it.
+    """
     finals = [IntentState.FINAL_OK.value, IntentState.FINAL_REVERTED.value]
-    newest = func.max(_ATTEMPT.block_number)
     wanted = (
         select(_ATTEMPT.intent_id)
         .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
         .where(_ATTEMPT.block_number >= since_block, _INTENT.state.in_(finals))
-        .group_by(_ATTEMPT.intent_id)
-        .order_by(newest.desc())
+        .order_by(_ATTEMPT.block_number.desc(), _ATTEMPT.intent_id.desc())
     )
     return list(db.scalars(wanted))

@@ -46,12 +46,17 @@ def set_intent_state(db: Connection, at: datetime, intent_id: int, state: Intent
         raise Conflict(f"intent {intent_id} is {before.value} and cannot become {state.value}")
     if state in _WITHOUT_RECEIPT and before not in _WITHOUT_RECEIPT:
         clear_receipt(db, intent_id)
-    reason = str(outcome.body.get("reason", outcome.body.get("event", "")))
+    reason = reason_of(outcome)
     if state in _WITHOUT_TRADE:
         end_without_trade(db, at, intent_id, before, state, reason)
     else:
         move(db, at, intent_id, before, state, reason)
     append(db, [outcome], at)
+
+
+def reason_of(record: Record) -> str:
+    """Why, in the record's own words; what happened, where it does not say why."""
+    return next((str(record.body[name]) for name in ("reason", "why", "event") if name in record.body), "")
 
 
 def end_without_trade(

@@ -22,7 +22,7 @@ from keeper.core.journal import content_hash
 from keeper.core.ledger import Record
 from keeper.ports import BooksUnavailable, Fenced
 from tests.adapters.storage import scenes
-from tests.adapters.storage.amid import amid, waits
+from tests.adapters.storage.amid import Amid, amid, waits
 from tests.adapters.storage.conftest import Backend
 from tests.adapters.storage.leases import expire
 from tests.adapters.storage.postgres import PostgresServer
@@ -139,10 +139,30 @@ async def test_write_that_meets_a_takeover_waits_and_is_fenced(
     async with amid(standby, successor._take) as takeover:
         late = asyncio.ensure_future(books.append(scenes.record(by="leader")))
         assert await waits(watcher, late)
-        assert await takeover.finish() is None
+        assert await takeover.finish() == (None, 2)
         with pytest.raises(Fenced):
             await late
     assert await contents(reader) == []
+
+
+async def test_takeover_that_was_not_committed_is_none(
+    leader: WriterLease, successor: WriterLease, standby: Database, watcher: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks next gets the same epoch: nothing may be written under it by the first."""
+    await expire(watcher)
+    monkeypatch.setattr(successor, "_take", taking := Amid(successor._take))
+    asking = asyncio.ensure_future(successor.acquire())
+    await taking.reach(asking)
+    await cut(watcher, taking.pid)
+    with pytest.raises(BooksUnavailable):
+        await taking.finish()
+    assert (successor.epoch, successor.held()) == (0, False)
+    third = WriterLease(watcher, "third")
+    assert await third.acquire() is None
+    assert third.epoch == 2
+    standby.fence(successor)
+    with pytest.raises(Fenced):
+        await SqlBooks(standby, parse_policy=scenes.parse_policy).append(scenes.record())
 
 
 async def test_takeover_that_waits_too_long_says_so_and_takes_nothing(

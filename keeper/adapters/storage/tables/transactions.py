@@ -79,6 +79,9 @@ transaction_attempt = Table(
     Column("signed_at", BigInteger, nullable=False, server_default="0"),  # chain time
     Column("reply_kind", Text),  # what the newest reply means
     Column("mined_at", BigInteger),  # chain time
+    # what is asked at every block: the gas of a day, and whether what was final is still there
+    Index("ix_transaction_attempt_mined_at", "mined_at"),
+    Index("ix_transaction_attempt_block_number", "block_number"),
 )
 
 transaction_reply = Table(
@@ -106,6 +109,7 @@ rebalance = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("settled_at", UtcTime),
     Column("mined_at", BigInteger),  # chain time
+    Index("ix_rebalance_fund_id_mined_at", "fund_id", "mined_at"),  # a day's executions, for the breaker
 )
 
 rebalance_history = Table(

@@ -29,6 +29,9 @@ def _columns() -> None:
     op.add_column("transaction_attempt", sa.Column("mined_at", sa.BigInteger(), nullable=True))
     op.add_column("transaction_reply", sa.Column("kind", sa.Text(), nullable=False, server_default="unknown"))
     op.add_column("rebalance", sa.Column("mined_at", sa.BigInteger(), nullable=True))
+    op.create_index("ix_transaction_attempt_mined_at", "transaction_attempt", ["mined_at"], unique=False)
+    op.create_index("ix_transaction_attempt_block_number", "transaction_attempt", ["block_number"], unique=False)
+    op.create_index("ix_rebalance_fund_id_mined_at", "rebalance", ["fund_id", "mined_at"], unique=False)
 
 
 def _tables() -> None:
