@@ -1,7 +1,7 @@
 """What a fault is: a value with one method, which gets a request on its way to the node.
 
 `OfExchange.exchange` gets a whole HTTP exchange and answers it, `forward()` being the way to the node; `OfCall.call`
-gets one call of it and answers that, and the rest of a batch is left in peace. Faults of your own are made so too.
+gets one call of it and answers that, the rest of a batch left in peace. Faults of your own are made the same way.
 """
 
 from abc import ABC, abstractmethod
