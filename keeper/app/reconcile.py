@@ -11,7 +11,7 @@ from keeper.app.permits import hold
 from keeper.app.transactions import settle_open
 from keeper.app.world import World
 from keeper.core.holds import nonce_fault
-from keeper.core.ledger import Intent
+from keeper.core.ledger import Intent, IntentState
 from keeper.core.model import Fund
 from keeper.core.units import Address
 from keeper.ports import Books, Chain
@@ -30,6 +30,13 @@ class SignerReport:
     hold: str | None
     fault: str | None
     intent: Intent | None
+
+    @property
+    def halted(self) -> str | None:
+        """Why nothing is signed until an operator says so, or None."""
+        if self.intent is not None and self.intent.state is IntentState.NONCE_STOLEN:
+            return self.hold or f"nonce {self.intent.nonce} of transaction {self.intent.id} was spent by another"
+        return self.hold
 
     @property
     def foreign_pending(self) -> int:

@@ -201,16 +201,12 @@ def _unmined(intent: Intent, nonce: int, facts: ChainFacts) -> Step:
     return Step(IntentState.SENT, Wait("not mined yet"))
 
 
-def _answered(intent: Intent, facts: ChainFacts) -> Raise | Halt | None:
-    """What the node's answer to the newest bytes asks for; None when it asks for nothing but time.
-
-    What halts for an answer is tried again after some heads all the same: whoever was in the way may be gone.
-    """
+def _answered(intent: Intent, facts: ChainFacts) -> Raise | Resend | Halt | None:
+    """What the node's answer to the newest bytes asks for; None when it asks for nothing but time."""
     newest = intent.attempts[-1]
     match newest.reply_kind:
-        case ReplyKind.REPLACEMENT if len(intent.attempts) == 1:
-            if not _is_time_to_resend(facts):
-                return Halt(f"a transaction that is not ours waits at nonce {newest.nonce}")
+        case ReplyKind.REPLACEMENT if all(each.reply_kind is ReplyKind.REPLACEMENT for each in intent.attempts):
+            return _halted(newest, facts, f"a transaction that is not ours waits at nonce {newest.nonce}")
         case ReplyKind.REPLACEMENT:
             if (higher := _more(intent, facts, fees.NODE_BUMP_BPS)) is not None:
                 return Raise(newest.kind, higher, "the node asked for more than the last raise")
@@ -218,14 +214,20 @@ def _answered(intent: Intent, facts: ChainFacts) -> Raise | Halt | None:
             if (higher := _more(intent, facts)) is not None:
                 return Raise(newest.kind, higher, "the node said that its fee is too low")
         case ReplyKind.GAP:
-            if not _is_time_to_resend(facts):
-                return Halt(f"the node waits for a transaction before nonce {newest.nonce} that is not ours")
+            what = f"the node waits for a transaction before nonce {newest.nonce} that is not ours"
+            return _halted(newest, facts, what)
         case ReplyKind.FATAL:
             if sum(attempt.reply_kind is ReplyKind.FATAL for attempt in intent.attempts) >= MOST_FATAL:
-                return None if _is_time_to_resend(facts) else Halt(f"every endpoint refuses it: {newest.reply}")
+                return _halted(newest, facts, f"every endpoint refuses it: {newest.reply}")
             if (higher := _more(intent, facts)) is not None:
                 return Raise(newest.kind, higher, f"every endpoint refused it: {newest.reply}")
     return None
+
+
+def _halted(newest: Attempt, facts: ChainFacts, why: str) -> Resend | Halt:
+    """Nothing is signed against what a person has to look at. The same bytes are tried again after some heads: whoever
+    was in the way may be gone."""
+    return Resend(newest) if _is_time_to_resend(facts) else Halt(why)
 
 
 def _more(intent: Intent, facts: ChainFacts, bump_bps: int = fees.BUMP_BPS) -> FeeQuote | None:

@@ -54,12 +54,12 @@ async def reconcile_now(settings: Settings) -> list[Reconciled]:
 
 
 async def accept_chain(settings: Settings, why: str, by: str) -> list[Reconciled]:
-    """Every held signer goes on from the chain's nonce; what the books did not know of is written into the journal."""
+    """Every halted signer goes on from the chain's nonce; what the books did not know goes into the journal."""
     async with open_world(settings, dry_run=False) as (world, library):
         await reconcile(world, Outbox())
         assert isinstance(world.chain, EthereumChain)
         for each in await _compare(await examine(world.chain, world.books), world.chain, library):
-            if each.report.hold is not None:
+            if each.report.halted is not None:
                 await library.books.release(each.report.signer, each.report.nonce, _acceptance(each, why, by))
         return await _compare(await examine(world.chain, world.books), world.chain, library)
 
@@ -85,7 +85,7 @@ def _acceptance(each: Reconciled, why: str, by: str) -> Record:
     body = {
         "event": "chain_accepted",
         "signer": each.report.signer,
-        "hold": each.report.hold or "",
+        "hold": each.report.halted or "",
         "nonce": str(each.report.nonce),
         "by": by,
         "why": why,

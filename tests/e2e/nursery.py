@@ -73,6 +73,8 @@ class Nursery:
         """
         wanted: dict[str, Any] = {"start": list(arguments), "log": str(log), "env": dict(env), "cwd": str(cwd)}
         wanted["prepare"] = dict(prepare or {})
+        if fault := os.environ.get("KEEPER_TESTS_WITHOUT"):  # tests/faults/undefended.py
+            wanted["prepare"]["tests.faults.undefended:take_away"] = fault
         return Child(Fosterling(self, self.ask(wanted)), log)  # type: ignore[arg-type]
 
 

@@ -110,8 +110,18 @@ def test_fault_41_a_competitor_is_included(scene: Scene) -> None:
     assert scene.chain.node.rpc.call("eth_getTransactionReceipt", attempt["hash"]) is None
     assert [row["status"] for row in trade_rows(scene)] == ["failed"]
     assert any("nonce 0 was spent" in message for message in scene.alerts())
+    look = scene.keeper("reconcile", "--dry-run")
+    assert look.code == 3
+    assert "HELD: nonce 0 of transaction 1 was spent by another" in look.stdout
     accepted = scene.keeper("reconcile", "--accept", "--why", "it was us")
-    assert accepted.code in (0, 3)
+    assert (accepted.code, accepted.stderr) == (0, "")
+    assert scene.state == "cancelled"
+    with scene.running():
+        scene.rise(4600)
+        scene.keeper.query_until("SELECT 1 FROM transaction_intent WHERE id = 2 AND state = 'sent'")
+        scene.finish()
+    assert len(scene.rebalances()) == 1
+    assert scene.nonces() == (2, 2)
     assert_journal_recomputes(scene.keeper)
 
 

@@ -91,9 +91,6 @@ class Endpoints:
         return self.require(answer)
 
     async def try_ask(self, request: Request[T]) -> T | RpcError:
-        async def ask(rpc: Rpc) -> T | RpcError:
-            return await rpc.try_ask(request)
-
         async def put(rpc: Rpc) -> T | RpcError:
             return await rpc.try_ask(request)
 

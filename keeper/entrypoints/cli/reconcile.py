@@ -47,7 +47,7 @@ async def _reconcile(dry_run: bool, accept: bool, why: str, as_json: bool) -> Ex
         show_json([_row(each) for each in found])
     else:
         _show(found)
-    return Exit.CHECK if any(each.report.fault or each.report.hold for each in found) else Exit.FINE
+    return Exit.CHECK if any(each.report.fault or each.report.halted for each in found) else Exit.FINE
 
 
 def _row(each: "Reconciled") -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _row(each: "Reconciled") -> dict[str, Any]:
         "nonce": report.nonce,
         "pending_nonce": report.pending_nonce,
         "expected_nonce": report.next_nonce,
-        "hold": report.hold,
+        "hold": report.halted,
         "fault": report.fault,
         "open_transaction": None if intent is None else {"id": intent.id, "state": intent.state.value},
         "unknown_rebalances": [
@@ -83,11 +83,11 @@ def _show(found: "Sequence[Reconciled]") -> None:
             print(f"  rebalance {event.id} of {event.fund} in block {event.block} is not in the books: {event.tx_hash}")
         for missing in each.missing:
             print(f"  not known: {missing}")
-        if report.hold is not None:
-            print(f"  HELD: {report.hold}")
+        if report.halted is not None:
+            print(f"  HELD: {report.halted}")
         elif report.fault is not None:
             print(f"  to be held: {report.fault}")
         else:
             print("  in order")
-    if any(each.report.hold or each.report.fault for each in found):
+    if any(each.report.halted or each.report.fault for each in found):
         print('once it is understood: `keeper reconcile --accept --why "..."` goes on from the chain\'s nonce')

@@ -1,6 +1,7 @@
 """`keeper run`: the daemon."""
 
 import asyncio
+import resource
 import signal
 from typing import Annotated
 
@@ -31,6 +32,7 @@ async def _run(once: bool, dry_run: bool, max_cycles: int | None) -> Exit:
     from keeper.wiring.daemon import open_world
     from keeper.wiring.leading import StandbyEnded
 
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the key
     settings = Settings.load()
     configure(settings.log_format, settings.log_level, settings.secrets())
     log = structlog.get_logger()

@@ -83,11 +83,20 @@ def test_a_fee_that_the_node_finds_too_low_is_raised_at_once() -> None:
 
 
 @pytest.mark.parametrize("kind", [ReplyKind.REPLACEMENT, ReplyKind.GAP])
-def test_what_is_not_ours_at_or_before_our_nonce_halts_and_is_looked_at_again(kind: ReplyKind) -> None:
+@pytest.mark.parametrize("now", [f.NOW, WAITED], ids=["at once", "after 48 s"])
+def test_what_is_not_ours_at_or_before_our_nonce_halts_and_is_looked_at_again(kind: ReplyKind, now: Timestamp) -> None:
+    """By the same bytes, however long it takes: nobody bids against a stranger without a person."""
     stuck = intent(S.SENT, attempts=(replace(ATTEMPT, reply_kind=kind),))
-    assert isinstance(next_step(stuck, facts()).action, Halt)
-    again = next_step(stuck, facts(heads_since_send=RESEND_AFTER_HEADS))
-    assert isinstance(again.action, Resend)
+    assert isinstance(next_step(stuck, facts(timestamp=now)).action, Halt)
+    again = next_step(stuck, facts(timestamp=now, heads_since_send=RESEND_AFTER_HEADS))
+    assert again.action == Resend(stuck.attempts[-1])
+
+
+def test_a_cancellation_that_no_node_took_does_not_bid_against_a_stranger_either() -> None:
+    refused = replace(CANCEL, reply_kind=ReplyKind.REPLACEMENT)
+    late = facts(timestamp=Timestamp(DEADLINE + 1))
+    assert isinstance(next_step(intent(S.SENT, attempts=(REFUSED, refused)), late).action, Halt)
+    assert isinstance(next_step(intent(S.SENT, attempts=(ATTEMPT, refused)), late).action, Raise)
 
 
 def test_without_funds_nothing_is_raised_and_the_same_is_sent_again() -> None:
@@ -100,8 +109,10 @@ def test_what_every_endpoint_finds_invalid_is_signed_again_once() -> None:
     fatal = replace(ATTEMPT, reply_kind=ReplyKind.FATAL, reply="error: intrinsic gas too low")
     first = next_step(intent(S.SENT, attempts=(fatal,)), facts())
     assert isinstance(first.action, Raise)
-    second = next_step(intent(S.SENT, attempts=(fatal, replace(fatal, id=2, hash=OTHER))), facts())
-    assert isinstance(second.action, Halt)
+    twice = intent(S.SENT, attempts=(fatal, replace(fatal, id=2, hash=OTHER)))
+    assert isinstance(next_step(twice, facts(timestamp=WAITED)).action, Halt)
+    again = next_step(twice, facts(timestamp=WAITED, heads_since_send=RESEND_AFTER_HEADS))
+    assert again.action == Resend(twice.attempts[-1])
 
 
 @pytest.mark.parametrize("kind", [ReplyKind.UNKNOWN, ReplyKind.FEE_CAP, ReplyKind.NONCE_LOW, ReplyKind.KNOWN, None])
