@@ -248,6 +248,17 @@ async def test_executions_are_what_was_mined(kept: Kept, fund: Fund) -> None:
     assert await kept.executions(fund.id, third + 1) == []
 
 
+async def test_execution_counts_once_however_often_it_was_raised(kept: Kept, fund: Fund, intent: Intent) -> None:
+    first = await kept.sent(intent)
+    await kept.sent(intent)
+    await kept.sent(intent, kind=AttemptKind.CANCEL)
+    mined = scenes.reverted(first.hash)
+    await kept.books.settle(scenes.settlement(intent, mined, S.FINAL_REVERTED))
+    assert len(await kept.executions(fund.id)) == 1
+    cost = mined.gas_used * mined.effective_gas_price
+    assert await kept.books.gas_spent(fund.signer, Timestamp(0)) == cost
+
+
 async def test_undone_execution_does_not_count(kept: Kept, fund: Fund) -> None:
     await kept.traded(fund, 0, 101, S.MINED_REVERTED)
     (intent,) = await kept.books.open_intents()

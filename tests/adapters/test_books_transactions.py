@@ -14,7 +14,7 @@ from keeper.core.units import BaseUnits, Timestamp, Wei
 from keeper.ports import SigningForbidden
 from tests.adapters.kept import Kept
 from tests.adapters.storage import scenes
-from tests.factories import hash32
+from tests.factories import address, hash32
 
 pytestmark = pytest.mark.adapter
 
@@ -86,6 +86,15 @@ async def test_sending_is_a_record_of_the_journal(kept: Kept, intent: Intent, at
     after = await kept.journal()
     assert after[:-1] == before
     assert after[-1][:2] == ("outcome", content_hash(outcome.body))
+
+
+async def test_dropped_plan_is_never_signed(kept: Kept, intent: Intent) -> None:
+    await kept.books.set_intent_state(intent.id, S.ABANDONED, scenes.record())
+    before = await kept.everything()
+    with pytest.raises(Conflict):
+        await kept.books.save_attempt(intent.id, scenes.signed(), scenes.terms(0), "signed")
+    assert await kept.everything() == before
+    assert (await kept.books.intent(intent.id)).attempts == ()
 
 
 async def test_nonce_is_spent_once(kept: Kept, fund: Fund, intent: Intent, attempt: Attempt) -> None:
@@ -223,12 +232,14 @@ async def test_final_cancellation_ends_the_intent_without_a_trade(
 
 async def test_cancellation_must_be_of_this_intent(kept: Kept, intent: Intent, attempt: Attempt) -> None:
     taken = await kept.sent(intent, kind=AttemptKind.CANCEL)
+    apart = await kept.planned(await kept.fund("apart", address(9), signer=address(10)))
+    theirs = await kept.sent(apart, kind=AttemptKind.CANCEL)
     before = await kept.everything()
-    for wrong in (attempt.hash, hash32(0xDEAD)):
+    for wrong in (attempt.hash, theirs.hash, hash32(0xDEAD)):
         with pytest.raises(Conflict):
             await kept.books.cancelled(intent.id, scenes.receipt(wrong), MINED_AT, scenes.record())
     with pytest.raises(LookupError):
-        await kept.books.cancelled(intent.id + 1, scenes.receipt(taken.hash), MINED_AT, scenes.record())
+        await kept.books.cancelled(apart.id + 1, scenes.receipt(taken.hash), MINED_AT, scenes.record())
     assert await kept.everything() == before
     await kept.books.settle(scenes.settlement(intent, scenes.receipt(attempt.hash)))  # the plan got in first
     before = await kept.everything()

@@ -20,6 +20,7 @@ from tests.faults.soak.tally import Tally
 from tests.faults.soak.verdict import Verdict
 
 pytestmark = pytest.mark.e2e
+judging = pytest.mark.xdist_group("verdict")  # they share three cycles
 
 SEED = 4
 PATIENCE_SECONDS = 240
@@ -75,6 +76,7 @@ def wrong(database: Path, *statements: str) -> Iterator[None]:
         shutil.copy(kept, database)
 
 
+@judging
 def test_right_books_agree(soaked: tuple[Stage, int]) -> None:
     judge = verdict(soaked)
     assert judge.differences() == []
@@ -104,6 +106,7 @@ WRONG = {
 }
 
 
+@judging
 @pytest.mark.parametrize("what", WRONG)
 def test_whatever_is_wrong_is_found(soaked: tuple[Stage, int], what: str) -> None:
     statement, said = WRONG[what]
@@ -113,6 +116,7 @@ def test_whatever_is_wrong_is_found(soaked: tuple[Stage, int], what: str) -> Non
     assert verdict(soaked).differences() == []
 
 
+@judging
 def test_what_the_books_do_not_know_of_is_found(soaked: tuple[Stage, int]) -> None:
     """A swap that is written down twice is a transfer too many."""
     columns = [row["name"] for row in soaked[0].keeper.rows("PRAGMA table_info(rebalance_transaction)")]

@@ -27,7 +27,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 IDLE_SECONDS = 5
-MIGRATION_SECONDS = 60
+MIGRATION_SECONDS = 25
+"""How long a start waits for another one that makes the tables: less than a statement may take."""
 BUSY_SECONDS = 2
 """How long a writer waits for another process. A transaction of ours takes milliseconds; longer means trouble."""
 

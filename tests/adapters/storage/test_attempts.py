@@ -11,9 +11,9 @@ from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.tables import transaction_reply
 from keeper.core.fees import FeeQuote
-from keeper.core.ledger import Attempt, Intent, IntentState
+from keeper.core.ledger import Attempt, AttemptKind, Intent, IntentState
 from keeper.core.model import Fund
-from keeper.core.units import Wei
+from keeper.core.units import Timestamp, Wei
 from keeper.ports import Reply, SigningForbidden
 from tests.adapters.storage import scenes
 from tests.adapters.storage.test_cycles import rows
@@ -69,6 +69,16 @@ async def test_a_nonce_belongs_to_one_intent(books: SqlBooks, fund: Fund, intent
     assert (await books.intent(second)).state is IntentState.PLANNED
     with pytest.raises(Conflict, match="final_ok and cannot be signed"):
         await books.save_attempt(intent.id, scenes.signed(), scenes.terms(0), "raised")
+
+
+async def test_cancelled_once_is_cancelled_by_that_one(books: SqlBooks, intent: Intent, everything: Any) -> None:
+    terms = scenes.terms(kind=AttemptKind.CANCEL)
+    first, second = [await books.save_attempt(intent.id, scenes.signed(), terms, "cancelled") for _ in range(2)]
+    at = Timestamp(1_700_000_101)
+    await books.cancelled(intent.id, scenes.receipt(first.hash), at, scenes.record())
+    before = await everything()
+    await books.cancelled(intent.id, scenes.receipt(second.hash), at, scenes.record())
+    assert await everything() == before
 
 
 async def test_bytes_belong_to_one_attempt(books: SqlBooks, intent: Intent, everything: Any) -> None:

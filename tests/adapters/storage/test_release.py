@@ -11,6 +11,7 @@ from keeper.core.model import Fund
 from keeper.core.units import Timestamp
 from keeper.ports import SigningForbidden
 from tests.adapters.storage import scenes
+from tests.factories import address
 
 pytestmark = pytest.mark.adapter
 
@@ -99,6 +100,21 @@ async def test_open_intent_keeps_its_nonce_and_the_next_comes_after(
     assert (await books.signer_state(fund.signer)).next_nonce == 1
     await books.settle(scenes.settlement(under_way, scenes.receipt(under_way.attempts[0].hash)))
     await trade(1, S.FINAL_OK)
+
+
+async def test_open_intent_of_another_signer_is_none_of_its(books: SqlBooks, fund: Fund, trade: Trade) -> None:
+    other = await books.add_fund("other", address(1), address(2))
+    await books.put_policy(other.id, {"DRIFT_THRESHOLD": "0.1"}, {}, "ann", "first")
+    await books.release(other.signer, 7, ACCEPTED)
+    theirs = await books.commit_cycle(scenes.trading(other.id, signer=other.signer))
+    assert theirs is not None
+    await books.save_attempt(theirs, scenes.signed(), scenes.terms(7), "signed")
+    first = await trade(0, S.FINAL_OK)
+    await books.release(fund.signer, 1, ACCEPTED)
+    assert (await books.signer_state(fund.signer)).next_nonce == 1
+    await books.release(other.signer, 0, ACCEPTED)  # what is of the others is not taken back either
+    assert (await books.signer_state(other.signer)).next_nonce == 8
+    assert await books.intent(first.id) == first
 
 
 async def test_stolen_nonce_on_a_chain_that_was_rolled_back(

@@ -146,6 +146,7 @@ async def test_show_tells_everything_but_the_bytes(reader: SqlReader, scene: Sce
         ("sent", "sent", "ann asked to cancel it: the market moved"),
         ("sent", "sent", "an operator asked"),
     ]
+    assert found["updated_at"] == found["events"][-1]["at"]
     assert not {"raw", "call_data"} & (set(found) | set(trade))
 
 

@@ -115,6 +115,9 @@ async def test_reorganised_transaction_is_told_by_its_new_receipt(
         assert (row["status"], row["actual_out"], row["block_number"], row["gas_used"]) == ("pending", None, None, None)
         assert row["tx_hash"] == sent.hash
     assert {row["amount_after"] for row in await rows(database, rebalance_history)} == {None}
+    (undone,) = await rows(database, rebalance)
+    settled = ("nav_after", "tracking_error_bps_after", "turnover", "loss", "settled_at", "mined_at")
+    assert [undone[name] for name in settled] == [None] * 6
 
     raised = await books.save_attempt(intent.id, scenes.signed(), scenes.terms(), "signed")
     fills = tuple(replace(fill, amount_out=BaseUnits(fill.amount_out + 7)) for fill in scenes.FILLS)
