@@ -116,7 +116,7 @@ class Scene:
         """A block, and the keeper has asked for it: of many blocks at once it would see but the last."""
         since = self.front.mark()
         top = self.climate.mine()
-        self.front.wait_for(LATEST, since=since, answered=True, when=lambda entry: _number(entry) >= top)
+        self.front.wait_for(LATEST, since=since, answered=True, when=lambda entry: number(entry) >= top)
 
     def nonces(self) -> tuple[int, int]:
         """Of the keeper: mined, and with what waits in Anvil's pool."""
@@ -171,7 +171,7 @@ class PooledScene(Scene):
         self.climate.seconds = 12
 
 
-def _number(entry: Entry) -> int:
+def number(entry: Entry) -> int:
     """Of the block that the node showed; -1 of none."""
     block = (entry.node or {}).get("result")
     return int(block["number"], 16) if isinstance(block, dict) and block.get("number") else -1

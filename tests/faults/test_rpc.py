@@ -9,7 +9,7 @@ from tests.e2e.keepers import with_key
 from tests.faults.kit import rules
 from tests.faults.kit.proxy import proxy_to
 from tests.faults.kit.rules import ANY, Fault, Rule
-from tests.faults.scenes import COUNT, LATEST, SEND, Scene
+from tests.faults.scenes import COUNT, LATEST, SEND, Scene, number
 
 pytestmark = pytest.mark.e2e
 deep = pytest.mark.deep
@@ -98,12 +98,13 @@ def test_fault_14_late_after_it_was_sent_again(scene: Scene) -> None:
     hold = scene.front.add(Rule(SEND, rules.Hold()))
     with scene.running(RPC_TIMEOUT_SECONDS="0.5"):
         scene.until_replies(2, mining=True)
-        scene.until_state("mined_ok", mining=True)
+        scene.finish()
         scene.front.release(hold)
         late = scene.front.wait_for(SEND, answered=True, when=lambda entry: entry.done is not None)
         assert late.node
         assert "nonce too low" in late.node["error"]["message"]
-        scene.finish()
+        seen = scene.climate.mine()
+        scene.front.wait_for(LATEST, answered=True, when=lambda entry: number(entry) >= seen)
     scene.front.assert_fired(hold, 1)
     assert len(set(scene.sent())) == 1
     scene.assert_traded_once()

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,7 @@ from tests.faults.kit.chain_faults import Fate, reorg, transplant
 from tests.faults.kit.processes import stopped
 from tests.faults.kit.proxy import proxy_to
 from tests.faults.kit.rules import ANY, Rule
-from tests.faults.scenes import HOUR, LATEST, RECEIPT, SEND, K, Scene
+from tests.faults.scenes import HOUR, LATEST, RECEIPT, SEND, K, Scene, number
 
 pytestmark = pytest.mark.e2e
 deep = pytest.mark.deep
@@ -219,7 +218,7 @@ def test_fault_23_one_of_two_endpoints_goes_back(scene: Scene) -> None:
         old = scene.front.wait_for(LATEST, answered=True).node
         assert old
         top = scene.climate.mine(8)
-        scene.front.wait_for(LATEST, answered=True, when=lambda entry: number(entry.node) == top)
+        scene.front.wait_for(LATEST, answered=True, when=lambda entry: number(entry) == top)
         stuck = Rule(LATEST, rules.Result(old["result"]), times=None, when=lambda call: call.params[0] == "latest")
         scene.front.add(stuck)
         scene.front.wait_until_fired(stuck)
@@ -228,12 +227,6 @@ def test_fault_23_one_of_two_endpoints_goes_back(scene: Scene) -> None:
         assert (scene.front.count(SEND), second.count(SEND)) == (0, 1)
         scene.finish()
     scene.assert_traded_once()
-
-
-def number(reply: dict[str, Any] | None) -> int:
-    """Of the block in a reply."""
-    assert reply
-    return int(reply["result"]["number"], 16)
 
 
 @deep
