@@ -104,7 +104,8 @@ def test_a_replay_rebalances_and_its_result_is_on_the_chain(tmp_path: Path) -> N
         Rpc(result["rpc_url"], timeout=2).call("eth_chainId")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+# deep: on a busy machine Ctrl-C once met a moment in which Python swallows what a handler raises
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.deep), signal.SIGKILL])
 def test_an_interrupted_demo_leaves_nothing_running(how: signal.Signals) -> None:
     demo = subprocess.Popen([*COMMAND, "--seed", "2"], stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert demo.stderr is not None
