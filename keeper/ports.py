@@ -5,19 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from keeper.core.fees import FeeQuote
 from keeper.core.ledger import (
     Alert,
     Attempt,
+    AttemptKind,
     Call,
     CycleRecord,
+    Execution,
     Intent,
     IntentState,
     Job,
     Receipt,
     Record,
     Settlement,
+    SignerState,
 )
 from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, Treasury
+from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 
 
@@ -31,6 +36,15 @@ class BooksUnavailable(Exception):
 
 class NoBooks(BooksUnavailable):
     """There is no database yet, or one without tables: nothing was lost, nothing was written."""
+
+
+class Fenced(BooksUnavailable):
+    """Another keeper holds the lease on the database: this process may write nothing more, and ends."""
+
+
+class SigningForbidden(Exception):
+    """The books do not allow a transaction to be signed now: paused, breaker open, signer on hold, another nonce than
+    the books know. Nothing was written. One line for an operator."""
 
 
 class SignerUnavailable(Exception):
@@ -82,6 +96,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What was said to a sending, in short, and what it means."""
+
+    text: str
+    kind: ReplyKind
+
+
+@dataclass(frozen=True, slots=True)
 class SignedTransaction:
     raw: bytes
     hash: Hash32
@@ -96,8 +118,28 @@ class Chain(Protocol):
     async def observe(self, block: Block, funds: Sequence[Fund]) -> Observation: ...
     async def rehearse(self, call: Call, signer: Address, at: Block) -> tuple[Simulated | SimulatedRevert, Account]: ...
     async def account(self, signer: Address) -> Account: ...
-    async def send(self, raw: bytes) -> str: ...
-    async def receipt(self, tx_hash: Hash32, treasury: Address) -> Receipt | None: ...
+    async def accounts(self, signers: Sequence[Address]) -> list[Account]:
+        """Of each, in one request."""
+        ...
+
+    async def send(self, raw: bytes) -> Reply:
+        """Hand the bytes over. Does not raise for a reply that never came: that is a reply too."""
+        ...
+
+    async def receipts(self, tx_hashes: Sequence[Hash32], treasury: Address) -> list[Receipt | None]:
+        """Of each hash, in one request. None while it is not mined or not indexed."""
+        ...
+
+    async def spent_elsewhere(self, signer: Address, nonce: int, tx_hashes: Sequence[Hash32]) -> bool:
+        """Whether every configured provider, without an error, says that the nonce is spent in a final block and that
+        none of these transactions has a receipt."""
+        ...
+
+    async def relay_status(self, tx_hash: Hash32) -> str | None:
+        """What the private relay says of a transaction, such as PENDING or FAILED; None where there is no relay, or it
+        does not say. A hint: whatever it is, the bytes stay valid until their nonce is used. Never raises."""
+        ...
+
     async def block(self, number: int) -> Block | None: ...
     async def finalized(self) -> int: ...
 
@@ -135,6 +177,29 @@ class Signer(Protocol):
     ) -> SignedTransaction: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Of an attempt: `signed_at` is chain time."""
+
+    nonce: int
+    fees: FeeQuote
+    kind: AttemptKind
+    signed_at: Timestamp
+
+
+class Lease(Protocol):
+    """The right to write as the only keeper of a database. Held for so long as it is renewed."""
+
+    @property
+    def lost(self) -> str | None:
+        """Why it is another's now, or None."""
+        ...
+
+    def held(self) -> bool:
+        """False once its renewal is overdue by our own clock: nothing may be sent any more."""
+        ...
+
+
 class Books(Protocol):
     """The database. Every method is one transaction and raises BooksUnavailable when it cannot be had."""
 
@@ -158,13 +223,57 @@ class Books(Protocol):
     async def open_intents(self, signer: Address | None = None) -> list[Intent]: ...
     async def intent(self, intent_id: int) -> Intent: ...
 
-    async def save_attempt(
-        self, intent_id: int, signed: SignedTransaction, *, nonce: int, max_fee: Wei, max_tip: Wei
-    ) -> Attempt:
-        """PLANNED -> SIGNED: nonce, raw bytes and hash in one transaction, before any byte leaves."""
+    async def save_attempt(self, intent_id: int, signed: SignedTransaction, terms: Terms, reason: str) -> Attempt:
+        """Nonce, raw bytes and hash in one transaction, before any byte leaves. The first makes the intent SIGNED.
+
+        Raises SigningForbidden where that is not allowed now: a first attempt of a fund that is paused or whose
+        breaker is open, of a signer on hold, or with another nonce than the books expect.
+        """
         ...
 
-    async def mark_sent(self, attempt_id: int, sent_at: datetime, reply: str) -> None: ...
+    async def mark_sent(self, attempt_id: int, sent_at: datetime, reply: Reply, outcome: Record) -> None:
+        """Notes one sending, what was said and its journal record, in one transaction."""
+        ...
+
+    async def ask_cancel(self, intent_id: int, why: str, by: str) -> None:
+        """An operator's wish, which the keeper acts on at its next head. Raises LookupError, Conflict when it ended."""
+        ...
+
+    async def cancelled(self, intent_id: int, receipt: Receipt, mined_at: Timestamp, outcome: Record) -> None:
+        """The cancellation is final: the receipt into its attempt, the intent CANCELLED. `mined_at` is its block's."""
+        ...
+
+    async def signer_state(self, signer: Address) -> SignerState: ...
+
+    async def hold(self, signer: Address, reason: str, outcome: Record) -> None:
+        """Nothing is signed for this signer until `release`. A hold that stands keeps its first reason."""
+        ...
+
+    async def release(self, signer: Address, next_nonce: int, operator: Record) -> None:
+        """An operator has looked: the signer goes on with that nonce. A stolen nonce's intent ends as CANCELLED."""
+        ...
+
+    async def final_intents(self, since_block: int) -> list[Intent]:
+        """Those that ended as FINAL_* in blocks from `since_block` on, newest first: their blocks must stay."""
+        ...
+
+    async def executions(self, fund_id: int, since: Timestamp) -> list[Execution]:
+        """Mined transactions of the fund since that chain time and since its breaker was last reset."""
+        ...
+
+    async def breaker(self, fund_id: int) -> str | None:
+        """Why the fund's circuit breaker is open, or None."""
+        ...
+
+    async def trip_breaker(self, fund_id: int, reason: str, outcome: Record) -> None: ...
+    async def reset_breaker(self, fund_id: int, at: Timestamp, operator: Record) -> bool:
+        """False when it was not open. What happened before `at`, chain time, does not count any more."""
+        ...
+
+    async def gas_spent(self, signer: Address, since: Timestamp) -> Wei:
+        """By mined transactions of the signer since that chain time."""
+        ...
+
     async def settle(self, settlement: Settlement) -> None: ...
     async def set_intent_state(self, intent_id: int, state: IntentState, outcome: Record) -> None: ...
     async def append(self, record: Record) -> Hash32: ...

@@ -16,11 +16,13 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from keeper.adapters.endpoint_fields import EndpointUrl, EndpointUrls, Finality, StatusUrl, listed
 from keeper.adapters.fields import AddressField
+from keeper.core.fees import LARGEST_GAS_LIMIT, TRANSFER_GAS
 from keeper.core.ledger import Mode
 from keeper.core.mistakes import ConfigurationError as ConfigurationError
 from keeper.core.model import LOCAL_CHAIN_ID, DriftMode, Policy, PriceSource
-from keeper.core.units import Address, Wei, usd_e18
+from keeper.core.units import E18, Address, Wei, usd_e18
 
 GWEI: Final = 10**9
 SHOWN: Final = 80
@@ -65,6 +67,10 @@ class PolicyFields(BaseModel):
     max_head_age_seconds: Annotated[int, Field(ge=0, le=10**9)] = 36
     deadline_seconds: Annotated[int, Field(ge=30, le=86_400)] = 600
     interval_minutes: Annotated[Minutes, Field(gt=0)] = Decimal(5)
+    max_gas_per_transaction: Annotated[int, Field(ge=TRANSFER_GAS, le=LARGEST_GAS_LIMIT)] = LARGEST_GAS_LIMIT
+    gas_budget_per_day: Annotated[Decimal, Field(gt=0, le=10**6, decimal_places=18)] = Decimal(1)
+    breaker_reverts: Annotated[int, Field(ge=1, le=1_000)] = 3
+    breaker_loss: Fraction = Decimal("0.005")
 
     @field_validator("price_source")
     @classmethod
@@ -101,6 +107,10 @@ class PolicyFields(BaseModel):
             max_head_age_seconds=self.max_head_age_seconds,
             deadline_seconds=self.deadline_seconds,
             interval_seconds=int(self.interval_minutes * 60),
+            max_gas=self.max_gas_per_transaction,
+            gas_budget=Wei(int(self.gas_budget_per_day * E18)),
+            breaker_reverts=self.breaker_reverts,
+            breaker_loss=self.breaker_loss,
         )
 
     def as_variables(self) -> dict[str, str]:
@@ -114,7 +124,11 @@ class Settings(PolicyFields, BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     chain_id: Annotated[int, Field(gt=0, lt=2**63)]
-    rpc_url: SecretStr
+    rpc_url: EndpointUrl
+    rpc_fallback_urls: EndpointUrls | None = None
+    private_rpc_url: EndpointUrl | None = None
+    private_status_url: StatusUrl | None = None
+    finality: Finality = "finalized"
     treasury_address: AddressField | None = None
     fund_name: Annotated[str, AfterValidator(name_of_fund)] = "main"
     hub_token: AddressField | None = None
@@ -148,11 +162,18 @@ class Settings(PolicyFields, BaseSettings):
             raise ValueError(f"MAX_HEAD_AGE_SECONDS=0 (off) is accepted on chain {LOCAL_CHAIN_ID} only")
         return value
 
-    @field_validator("rpc_url")
+    @field_validator("rpc_fallback_urls")
     @classmethod
-    def _rpc_is_http(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
+    def _fallbacks_are_others(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (main := info.data.get("rpc_url")) is not None and main.get_secret_value() in listed(value):
+            raise ValueError("one of them is RPC_URL")
+        return value
+
+    @field_validator("private_status_url")
+    @classmethod
+    def _status_is_of_a_relay(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None and info.data.get("private_rpc_url", value) is None:
+            raise ValueError("needs PRIVATE_RPC_URL")
         return value
 
     @field_validator(
@@ -210,11 +231,22 @@ class Settings(PolicyFields, BaseSettings):
         """DATABASE_URL with its places filled in."""
         return self.database_url.get_secret_value().replace("{chain_id}", str(self.chain_id)).replace("{mode}", mode)
 
+    @property
+    def fallback_urls(self) -> list[str]:
+        """Those of RPC_FALLBACK_URLS, in their order."""
+        return listed(self.rpc_fallback_urls)
+
+    @property
+    def finality_blocks(self) -> int | None:
+        """How deep a final block is; None leaves it to the node's word."""
+        return None if self.finality == "finalized" else self.finality
+
     def secrets(self) -> list[str]:
         """Every text that no log line may show."""
         keys = (self.private_key, self.deployer_private_key, self.owner_private_key)
-        held = (*keys, self.coingecko_api_key, self.rpc_url, self.database_url)
-        return [secret.get_secret_value() for secret in held if secret is not None]
+        urls = (self.rpc_url, self.private_rpc_url, self.private_status_url, self.database_url)
+        held = [secret.get_secret_value() for secret in (*keys, self.coingecko_api_key, *urls) if secret is not None]
+        return held + self.fallback_urls
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

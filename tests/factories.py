@@ -79,6 +79,10 @@ def policy(**changes: Any) -> Policy:
             max_head_age_seconds=36,
             deadline_seconds=600,
             interval_seconds=300,
+            max_gas=16_777_216,
+            gas_budget=Wei(10**18),
+            breaker_reverts=3,
+            breaker_loss=Decimal("0.005"),
         ),
         **changes,
     )

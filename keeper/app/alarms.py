@@ -57,16 +57,16 @@ def alerts_of(market: Market, thought: Deliberation, action: Action, reason: str
 def cleared_by(thought: Deliberation, action: Action, raised: tuple[Alert, ...]) -> tuple[AlertKind, ...]:
     """Alerts whose cause is gone with a cycle that saw its market and ended like this.
 
-    A signer that was halted over a transaction shows as one that is open: that alert stands until it is settled. What
-    gas cost stands until the next transaction.
+    A signer that was halted over a transaction shows as one that is open: those alerts stand until it is settled. What
+    gas cost stands until the next transaction. Whatever forbade to sign is over when something was signed.
     """
     over = {AlertKind.HIGH_DRIFT}
     if not any(guard.name == "open_transaction" for guard in thought.refusals):
-        over.add(AlertKind.FUND_HALTED)
+        over |= {AlertKind.FUND_HALTED, AlertKind.TRANSACTION_STUCK}
     if action in (Action.HELD, Action.SUBMITTED, Action.PLANNED):
         over.add(AlertKind.REBALANCE_FAILED)
     if action is Action.SUBMITTED:
-        over.add(AlertKind.HIGH_GAS_COST)
+        over |= {AlertKind.HIGH_GAS_COST, AlertKind.SAFE_HOLD, AlertKind.BREAKER_OPEN}
     return tuple(sorted(over - {alert.kind for alert in raised}))
 
 

@@ -5,9 +5,11 @@ import uuid
 import structlog
 
 from keeper.app.journal import draft, draft_failure
+from keeper.app.memory import Outbox
 from keeper.app.observe import Unobserved
 from keeper.app.outcome import Cycle, Result
-from keeper.app.transactions import Outbox, execute, keyless, obstacle, taken
+from keeper.app.permits import forbidden, too_large
+from keeper.app.transactions import execute
 from keeper.app.world import World
 from keeper.core import fees
 from keeper.core.deliberation import Deliberation, deliberate
@@ -50,9 +52,7 @@ async def run_cycle(cycle: Cycle, seen: Market | Unobserved, world: World, outbo
 
     intent = new_intent(cycle, seen, thought, call, rehearsal)
     async with outbox.turn(seen.fund.signer):
-        stopped = (
-            keyless(seen.fund, world) or obstacle(account, seen, intent.gas_limit) or await taken(seen.fund, world)
-        )
+        stopped = too_large(rehearsal.gas, seen) or await forbidden(account, seen, intent.gas_limit, world, outbox)
         if stopped:
             return await commit(cycle, draft(cycle, seen, thought, Action.BLOCKED, stopped, body, outcomes), world)
         entry = draft(cycle, seen, thought, Action.SUBMITTED, thought.reason, body, outcomes, intent)
@@ -113,7 +113,7 @@ def new_intent(cycle: Cycle, market: Market, thought: Deliberation, call: Call, 
         signer=market.fund.signer,
         chain_id=market.chain_id,
         call=call,
-        gas_limit=fees.gas_limit(rehearsal.gas, len(thought.plan.swaps)),
+        gas_limit=min(fees.gas_limit(rehearsal.gas, len(thought.plan.swaps)), market.policy.max_gas),
         swaps=thought.plan.swaps,
     )
 

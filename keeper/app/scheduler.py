@@ -14,14 +14,16 @@ from typing import Any
 import structlog
 
 from keeper.app.cycle import cut_off, new_cycle, run_cycle
+from keeper.app.memory import Outbox
 from keeper.app.observe import Unobserved, observe
 from keeper.app.outcome import Cycle, Result
-from keeper.app.transactions import Outbox, settle_open
+from keeper.app.reconcile import reconcile
+from keeper.app.transactions import settle_open
 from keeper.app.world import World
 from keeper.core.ledger import Action, Job
 from keeper.core.model import Block, Fund, Market
 from keeper.core.units import Timestamp
-from keeper.ports import BooksUnavailable, ChainUnavailable
+from keeper.ports import BooksUnavailable, ChainUnavailable, Fenced
 
 log = structlog.get_logger()
 
@@ -58,9 +60,13 @@ class Scheduler:
     retries: dict[int, Retry] = field(default_factory=dict)
     last_head: tuple[Timestamp, float] | None = None
     last_beat: float = float("-inf")
+    reconciled: bool = False
+    fenced: str | None = None
+    """Why this process may write nothing more: another one keeps the funds now."""
 
     async def run_once(self) -> list[Result]:
         """One cycle of every fund now, due or not; fewer when it is stopped. Raises BooksUnavailable."""
+        await self._unless_stopped(self._reconcile())
         await self._unless_stopped(self._round(await self.world.books.funds(), everyone=True))
         await self._unless_stopped(self._cycles_end())
         await self._finish()
@@ -68,6 +74,7 @@ class Scheduler:
 
     async def run(self) -> list[Result]:
         """Until stopped, or until `max_cycles` have ended. Cycles that are under way get a moment to end."""
+        await self._unless_stopped(self._reconcile())
         while not self.stop.is_set() and not self._enough():
             await self._unless_stopped(self._try_round())
             await self._pause()
@@ -107,10 +114,24 @@ class Scheduler:
         if self.running:
             await asyncio.wait([*self.running.values()])
 
+    async def _reconcile(self) -> None:
+        """The start. What cannot be had now is found by the first round and before every signature all the same."""
+        if self.reconciled:
+            return
+        try:
+            await reconcile(self.world, self.outbox)
+            self.reconciled = True
+        except Fenced as loss:
+            self._end(loss)
+        except (ChainUnavailable, BooksUnavailable) as outage:
+            log.error("not reconciled", reason=str(outage))
+
     async def _try_round(self) -> None:
         """What goes wrong in one round is tried again in the next."""
         try:
             await self._round(await self.world.books.funds())
+        except Fenced as loss:
+            self._end(loss)
         except BooksUnavailable as outage:
             log.error("books unavailable", reason=str(outage))
         except Exception:
@@ -158,15 +179,26 @@ class Scheduler:
                     self.results.append(await run_cycle(cycle, seen, self.world, self.outbox))
             except TimeoutError:
                 await self._record_failure(cycle, seen, f"cut off after {self.world.cycle_timeout_seconds:g} s")
+            except Fenced as loss:
+                self._end(loss)
             except (ChainUnavailable, BooksUnavailable) as outage:
                 await self._record_failure(cycle, seen, str(outage))
             except Exception as error:
                 log.exception("cycle failed")
                 await self._record_failure(cycle, seen, f"{type(error).__name__}: {error}")
 
+    def _end(self, loss: Fenced) -> None:
+        """Nothing more can be written, so nothing more is done: whoever has the lease goes on from the books."""
+        if self.fenced is None:
+            log.error("keeper fenced", reason=str(loss))
+        self.fenced = str(loss)
+        self.stop.set()
+
     async def _record_failure(self, cycle: Cycle, seen: Market | Unobserved, reason: str) -> None:
         try:
             self.results.append(await cut_off(cycle, seen, reason, self.world))
+        except Fenced as loss:
+            self._end(loss)
         except BooksUnavailable as outage:
             log.error("cycle not recorded", reason=reason, books=str(outage))
             self.results.append(Result(cycle, Action.FAILED, reason))

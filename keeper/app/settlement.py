@@ -54,8 +54,10 @@ async def settle(intent: Intent, receipt: Receipt, state: IntentState, head: Blo
     Raises ChainUnavailable, except when the node has forgotten that block's state: then the receipt stands alone, or
     the intent would stay open for ever.
     """
+    mined_at = head.timestamp
     try:
-        after = _value(intent, receipt, await _market_at(intent, receipt, world))
+        market = await _market_at(intent, receipt, world)
+        mined_at, after = market.block.timestamp, _value(intent, receipt, market)
     except ChainUnavailable as outage:
         if head.number - receipt.block_number <= STATE_KEPT_BLOCKS:
             raise
@@ -74,6 +76,7 @@ async def settle(intent: Intent, receipt: Receipt, state: IntentState, head: Blo
             assets_after=after.assets,
             nav_after=after.nav,
             tracking_error_bps_after=after.tracking_error_bps,
+            mined_at=mined_at,
             outcome=Record(RecordKind.OUTCOME, intent.fund_id, receipt_body(intent, receipt, state, after.gas_cost)),
             alerts=alerts,
         )

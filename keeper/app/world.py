@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from keeper.app.alarms import Told
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
-from keeper.ports import Alerts, Books, Chain, Clock, Signer, TreasuryCodec
+from keeper.ports import Alerts, Books, Chain, Clock, Lease, Signer, TreasuryCodec
+
+
+@dataclass(slots=True)
+class Alone:
+    """The lease of a process that nobody can take the database from: a file that it has locked."""
+
+    lost: str | None = None
+
+    def held(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +37,4 @@ class World:
     cycle_timeout_seconds: float
     heartbeat_seconds: float
     told: Told = field(default_factory=Told)
+    lease: Lease = field(default_factory=Alone)

@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from keeper.core.fees import FeeQuote
 from keeper.core.model import GuardResult, PlannedSwap, PriceVote
+from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
+
+EPOCH: Final = Timestamp(0)
 
 
 class Mode(StrEnum):
@@ -51,11 +55,21 @@ class IntentState(StrEnum):
     NONCE_STOLEN = "nonce_stolen"
 
 
+class AttemptKind(StrEnum):
+    """What the bytes of an attempt do: the plan, or a transfer of nothing to oneself that takes its nonce."""
+
+    TRADE = "trade"
+    CANCEL = "cancel"
+
+
 class AlertKind(StrEnum):
     HIGH_DRIFT = "HIGH_DRIFT"
     REBALANCE_FAILED = "REBALANCE_FAILED"
     HIGH_GAS_COST = "HIGH_GAS_COST"
     FUND_HALTED = "FUND_HALTED"
+    BREAKER_OPEN = "BREAKER_OPEN"
+    SAFE_HOLD = "SAFE_HOLD"
+    TRANSACTION_STUCK = "TRANSACTION_STUCK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +164,8 @@ class CycleRecord:
 class Attempt:
     """One signed transaction for an intent. `raw` is what goes over the wire, read back from the database.
 
-    `block_hash` is the block of the receipt that was written down, None while there is none.
+    `block_number` and `block_hash` are of the receipt that was written down, None while there is none. `reply` is the
+    newest and `reply_kind` what it means. `signed_at` is chain time.
     """
 
     id: int
@@ -162,11 +177,20 @@ class Attempt:
     sent_at: datetime | None
     reply: str | None
     block_hash: Hash32 | None = None
+    kind: AttemptKind = AttemptKind.TRADE
+    reply_kind: ReplyKind | None = None
+    signed_at: Timestamp = EPOCH
+    block_number: int | None = None
+
+    @property
+    def fees(self) -> FeeQuote:
+        return FeeQuote(self.max_fee, self.max_tip)
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A stored intent. `nonce` is None until it is signed, and never changes after."""
+    """A stored intent. `nonce` is None until it is signed, and never changes after. `cancel_asked` is an operator's
+    reason why it shall not happen any more."""
 
     id: int
     fund_id: int
@@ -180,6 +204,29 @@ class Intent:
     call: Call
     swaps: tuple[PlannedSwap, ...]
     attempts: tuple[Attempt, ...]
+    cancel_asked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignerState:
+    """What the books know of a signer. `next_nonce` is the one its next intent will get, None when it never signed
+    here; `hold` is why nothing may be signed until an operator has looked (SAFE_HOLD)."""
+
+    signer: Address
+    next_nonce: int | None
+    hold: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A mined transaction as the circuit breaker sees it. `mined_at` is chain time; `nav` that before it, and `loss`
+    the treasury's own count, both None when it reverted."""
+
+    mined_at: Timestamp
+    succeeded: bool
+    revert_reason: str | None
+    nav: UsdE18 | None
+    loss: UsdE18 | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +287,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A receipt as it goes into the books: with gas in USD, the holdings after it, and its outcome record."""
+    """A receipt as it goes into the books: with gas in USD, the holdings after it, and its outcome record.
+
+    `mined_at` is the time of its block.
+    """
 
     intent_id: int
     receipt: Receipt
@@ -249,6 +299,7 @@ class Settlement:
     assets_after: tuple[AssetLine, ...]
     nav_after: UsdE18 | None
     tracking_error_bps_after: Decimal | None
+    mined_at: Timestamp
     outcome: Record
     alerts: tuple[Alert, ...] = ()
 

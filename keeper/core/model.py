@@ -50,7 +50,11 @@ class Fund:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an operator tunes. Fractions are of 1, amounts of USD have 18 decimals, times are seconds."""
+    """What an operator tunes. Fractions are of 1, amounts of USD have 18 decimals, times are seconds.
+
+    `max_gas` is in units of gas, for one transaction; `gas_budget` in wei, for all of a day. The breaker opens after
+    `breaker_reverts` reverts in a day, or when `breaker_loss` of NAV was lost to execution in one.
+    """
 
     price_source: PriceSource
     drift_mode: DriftMode
@@ -69,6 +73,10 @@ class Policy:
     max_head_age_seconds: int
     deadline_seconds: int
     interval_seconds: int
+    max_gas: int
+    gas_budget: Wei
+    breaker_reverts: int
+    breaker_loss: Decimal
 
 
 @dataclass(frozen=True, slots=True)

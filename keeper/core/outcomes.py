@@ -47,6 +47,32 @@ def submission_body(intent: Intent, attempt: Attempt, reply: str) -> Body:
     }
 
 
+def raise_body(intent: Intent, attempt: Attempt, reason: str) -> Body:
+    """The same nonce signed again: the plan at higher fees, or its cancellation."""
+    return {
+        "event": "raise",
+        **_of(intent),
+        "kind": attempt.kind.value,
+        "tx_hash": attempt.hash,
+        "max_fee_wei": str(attempt.max_fee),
+        "max_tip_wei": str(attempt.max_tip),
+        "reason": reason,
+    }
+
+
+def cancellation_body(intent: Intent, receipt: Receipt, finalized: int) -> Body:
+    """The transfer of nothing that took the plan's nonce is final: the plan never happens."""
+    return {
+        "event": "cancelled",
+        **_of(intent),
+        **_place(receipt, IntentState.CANCELLED),
+        "gas_used": str(receipt.gas_used),
+        "effective_gas_price_wei": str(receipt.effective_gas_price),
+        "finalized_block": str(finalized),
+        "reason": f"its nonce was taken by {receipt.tx_hash}, which is final",
+    }
+
+
 def receipt_body(intent: Intent, receipt: Receipt, state: IntentState, gas_usd: UsdE18 | None) -> Body:
     """What was executed: gas, and per swap quoted, minimum and actual amounts with both slippages."""
     event = receipt.event

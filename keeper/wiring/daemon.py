@@ -1,7 +1,8 @@
 """All that the daemon needs, put together."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
@@ -11,13 +12,14 @@ from keeper.adapters.clock import SystemClock
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.codec import AbiCodec
 from keeper.adapters.storage.books import SqlBooks
-from keeper.app.world import World
+from keeper.app.world import Alone, World
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
-from keeper.ports import SignerUnavailable
+from keeper.ports import Lease, SignerUnavailable
 from keeper.settings import Settings, parse_policy
 from keeper.wiring.funds import register_first_fund, renew_policies
 from keeper.wiring.keys import Keys
+from keeper.wiring.leading import leading
 from keeper.wiring.places import Library, check_chain, open_chain, open_library
 
 log = structlog.get_logger()
@@ -41,21 +43,30 @@ class KeyedBooks(SqlBooks):
 
 
 @asynccontextmanager
-async def open_world(settings: Settings, *, dry_run: bool) -> AsyncIterator[tuple[World, Library]]:
+async def open_world(
+    settings: Settings, *, dry_run: bool, stop: asyncio.Event | None = None, wait: bool = False
+) -> AsyncIterator[tuple[World, Library]]:
     """All that the daemon needs: its key, the right node, then its database. What is wrong is found before anything
-    is written: a database is not stamped for a chain that the node is not of."""
+    is written: a database is not stamped for a chain that the node is not of.
+
+    `stop` is set when another keeper has taken over. `wait`: be a standby while another one has the lease. Raises
+    ConfigurationError, StandbyEnded, ChainUnavailable, BooksUnavailable.
+    """
     mode = settings.mode(dry_run)
     keys = Keys(settings, mode)
     signer = keys.open_environment()
     async with open_chain(settings) as chain:
         await check_chain(settings, chain)
-        async with open_library(settings, mode, alone=True) as library:
+        async with open_library(settings, mode, alone=True) as library, AsyncExitStack() as stack:
+            lease: Lease = Alone()
+            if library.database.is_shared:
+                lease = await stack.enter_async_context(leading(library.database, stop or asyncio.Event(), wait=wait))
             chain.learn_symbols(await library.books.symbols())
             await register_first_fund(settings, library.books, chain, signer)
             await renew_policies(settings, library.books)
             books = KeyedBooks(library, keys)
             await _open_keys(books, keys)
-            yield new_world(settings, mode, chain, books, keys), library
+            yield new_world(settings, mode, chain, books, keys, lease), library
 
 
 async def _open_keys(books: KeyedBooks, keys: Keys) -> None:
@@ -67,7 +78,7 @@ async def _open_keys(books: KeyedBooks, keys: Keys) -> None:
             log.warning("fund cannot trade", fund=fund.name, reason=str(missing))
 
 
-def new_world(settings: Settings, mode: Mode, chain: EthereumChain, books: SqlBooks, keys: Keys) -> World:
+def new_world(settings: Settings, mode: Mode, chain: EthereumChain, books: SqlBooks, keys: Keys, lease: Lease) -> World:
     return World(
         chain=chain,
         codec=AbiCodec(),
@@ -80,4 +91,5 @@ def new_world(settings: Settings, mode: Mode, chain: EthereumChain, books: SqlBo
         poll_seconds=settings.head_poll_seconds,
         cycle_timeout_seconds=settings.cycle_timeout_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
+        lease=lease,
     )

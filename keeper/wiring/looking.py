@@ -10,13 +10,14 @@ from keeper.adapters.ethereum.codec import AbiCodec
 from keeper.app.doctor import Check, Health, examine
 from keeper.app.observe import look
 from keeper.core.model import Fund, Market, PinnedPolicy
-from keeper.core.redact import origin
 from keeper.core.units import ZERO_ADDRESS
 from keeper.ports import BooksUnavailable, ChainUnavailable, NoBooks, SignerUnavailable
 from keeper.settings import ConfigurationError, Settings, address_or_none
 from keeper.wiring.keys import Keys
 from keeper.wiring.known import Known, known_funds
 from keeper.wiring.places import check_chain, open_chain, open_library
+
+_FORBIDDING = {"hold": "safe_hold", "breaker": "breaker"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +63,46 @@ async def examine_everything(settings: Settings) -> list[Check]:
         keys.learn(known.rows)
         for fund, pinned in known.funds.values():
             checks += await _examine_fund(fund, pinned, known, chain, keys)
-    return checks
+    return checks + await _examine_permits(settings)
 
 
 async def _examine_chain(settings: Settings, chain: EthereumChain) -> list[Check]:
-    found = await chain.chain_id()
-    same = found == settings.chain_id
-    detail = f"{found}" if same else f"CHAIN_ID is {settings.chain_id}, the node is of chain {found}"
-    checks = [
-        Check("rpc", Health.OK, origin(settings.rpc_url.get_secret_value())),
-        Check("chain_id", Health.OK if same else Health.FAIL, detail),
-    ]
+    said = await chain.chain_ids()
+    if all(isinstance(found, ChainUnavailable) for _, found in said):
+        return [Check("rpc", Health.FAIL, str(outage)) for _, outage in said]
+    checks = [_examine_endpoint(place, found) for place, found in said]
+    others = [(place, found) for place, found in said if isinstance(found, int) and found != settings.chain_id]
+    wrong = ", ".join(f"{place} is of chain {found}" for place, found in others)
+    detail = f"CHAIN_ID is {settings.chain_id}, {wrong}" if wrong else f"{settings.chain_id}"
+    checks.append(Check("chain_id", Health.FAIL if wrong else Health.OK, detail))
     treasury = address_or_none(settings.treasury_address)
     if treasury is not None:
         there = bool(await chain.code_at(treasury))
         detail = f"contract at {treasury}" if there else f"there is no contract at {treasury}"
         checks.append(Check("treasury", Health.OK if there else Health.FAIL, detail))
     return checks
+
+
+def _examine_endpoint(place: str, found: int | ChainUnavailable) -> Check:
+    """One of several that does not answer is a warning: the others do."""
+    silent = isinstance(found, ChainUnavailable)
+    return Check("rpc", Health.WARN if silent else Health.OK, str(found) if silent else place)
+
+
+async def _examine_permits(settings: Settings) -> list[Check]:
+    """What the books forbid to sign, fund by fund; nothing where there are no books yet."""
+    try:
+        async with open_library(settings, settings.mode(), read_only=True) as library:
+            rows = await library.reader.status()
+    except (ConfigurationError, BooksUnavailable):
+        return []  # the check of the database says so
+    words = {"hold": "`keeper reconcile --dry-run` shows more", "breaker": "`keeper breaker reset` after a look"}
+    return [
+        Check(_FORBIDDING[column], Health.FAIL, f"{row[column]} ({way_out})", row["name"])
+        for row in rows
+        for column, way_out in words.items()
+        if row[column] is not None
+    ]
 
 
 async def _examine_fund(

@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+import structlog
+from pydantic import SecretStr
+
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.signer import KeystoreError
 from keeper.adapters.storage.books import SqlBooks
@@ -12,7 +15,10 @@ from keeper.adapters.storage.errors import AlreadyRunning, Conflict, WrongDataba
 from keeper.adapters.storage.reader import SqlReader
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
+from keeper.ports import ChainUnavailable
 from keeper.settings import ConfigurationError, Settings, address_or_none, parse_policy
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,14 @@ async def open_library(
 
 @asynccontextmanager
 async def open_chain(settings: Settings) -> AsyncIterator[EthereumChain]:
-    """The node, not asked anything yet."""
+    """The nodes, not asked anything yet."""
     chain = EthereumChain(
         settings.rpc_url.get_secret_value(),
         settings.chain_id,
+        fallback_urls=settings.fallback_urls,
+        private_url=_text(settings.private_rpc_url),
+        status_url=_text(settings.private_status_url),
+        finality=settings.finality_blocks,
         timeout_seconds=settings.rpc_timeout_seconds,
         v2_router=address_or_none(settings.uniswap_v2_router),
         native_feed=address_or_none(settings.native_usd_feed),
@@ -65,13 +75,38 @@ async def open_chain(settings: Settings) -> AsyncIterator[EthereumChain]:
         await chain.close()
 
 
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
 async def check_chain(settings: Settings, chain: EthereumChain) -> None:
-    """The node is of the configured chain, and there is code at the treasury. Raises ConfigurationError."""
-    if (found := await chain.chain_id()) != settings.chain_id:
-        raise ConfigurationError([f"CHAIN_ID is {settings.chain_id}, but the node at RPC_URL is of chain {found}"])
+    """Every node that answers is of the configured chain, and there is code at the treasury. One that does not answer
+    is a warning while another does. Raises ConfigurationError, and ChainUnavailable when none answers."""
+    said = await chain.chain_ids()
+    public = 1 + len(settings.fallback_urls)
+    wrong = [
+        f"CHAIN_ID is {settings.chain_id}, but the node at {_place(number, public, origin)} is of chain {found}"
+        for number, (origin, found) in enumerate(said)
+        if isinstance(found, int) and found != settings.chain_id
+    ]
+    if wrong:
+        raise ConfigurationError(wrong)
+    outages = [found for _, found in said if isinstance(found, ChainUnavailable)]
+    if len(outages) == public:
+        raise ChainUnavailable("; ".join(map(str, outages)))
+    for outage in outages:
+        log.warning("rpc endpoint does not answer", reason=str(outage))
     treasury = address_or_none(settings.treasury_address)
     if treasury and not await chain.code_at(treasury):
-        raise ConfigurationError([f"TREASURY_ADDRESS: there is no contract at {treasury} on chain {found}"])
+        raise ConfigurationError([f"TREASURY_ADDRESS: there is no contract at {treasury} on chain {settings.chain_id}"])
+
+
+def _place(number: int, public: int, origin: str) -> str:
+    """Which of the nodes that were asked, the `public` ones first."""
+    if public == 1 and number == 0:
+        return "RPC_URL"
+    variable = "RPC_URL" if number == 0 else "RPC_FALLBACK_URLS" if number < public else "PRIVATE_RPC_URL"
+    return f"{origin} ({variable})"
 
 
 async def check_treasury(variable: str, candidate: Fund, chain: EthereumChain) -> None:

@@ -21,8 +21,11 @@ _SEND = "eth_sendRawTransaction"
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """The methods, request by request: `idle` by number of funds, `restarted` of the first cycle of a process that
-    finds its database, `trade` up to and with the request that holds the signed bytes."""
+    """The methods, request by request, without the two of a process's start.
+
+    `idle` by number of funds, `restarted` of the first cycle of a process that finds its database, `trade` up to and
+    with the request that holds the signed bytes.
+    """
 
     restarted: list[list[str]]
     idle: dict[int, list[list[str]]]
@@ -43,11 +46,11 @@ async def count_requests(
                 proxy.take()
                 results = await keeper.run_until_all_ran()
                 assert [result.action for result in results] == [Action.HELD] * count
-                idle[count] = proxy.take()
+                idle[count] = _after_start(proxy.take())
         async with keeper_on(chain, idle_folder, IDLE_THRESHOLD, rpc_url=proxy.url) as keeper:
             proxy.take()
             await keeper.round_of(Action.HELD)
-            restarted = proxy.take()
+            restarted = _after_start(proxy.take())
         chain.node.automine()
         async with keeper_on(chain, folder / "counting-trade", Decimal("0.01"), rpc_url=proxy.url) as keeper:
             action = Action.HELD
@@ -55,7 +58,13 @@ async def count_requests(
                 chain.market.step(next(moves), at=chain.node.head()[1] + STEP_SECONDS)
                 proxy.take()
                 (result,) = await keeper.cycle_of_all()
-                action, asked = result.action, proxy.take()
+                action, asked = result.action, _after_start(proxy.take())
             assert action is Action.SUBMITTED, f"the trade was {action}: {result.reason}"
             sent = next(number for number, methods in enumerate(asked) if _SEND in methods)
     return Requests(restarted, idle, asked[: sent + 1])
+
+
+def _after_start(asked: list[list[str]]) -> list[list[str]]:
+    """A process begins with the head and a look at all signers, once in its life."""
+    begins = len(asked) > 1 and asked[1][0] == "eth_getTransactionCount"
+    return asked[2:] if begins else asked

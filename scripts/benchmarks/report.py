@@ -14,6 +14,7 @@ IDLE_LIMIT = 2
 TRADE_LIMIT = 10
 OBSERVATION_AIMS_MS = {1: 6, 100: 100}
 BYTES_AIM_MS = 25
+"""Of both ways to the bytes: from the head, and from the intent in the books."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Report:
                     "stages": {name: sample.as_dict() for name, sample in self.traded.stages.items()},
                     "swaps": self.traded.swaps,
                 },
+                "saved_to_bytes": {**self.traded.saved_to_bytes.as_dict(), "aim_ms": BYTES_AIM_MS},
                 "machine": {"cpus": os.cpu_count(), "load_before": self.load[0], "load_after": self.load[1]},
             }
         )
@@ -84,6 +86,7 @@ class Report:
             lines.append(_line("  whole idle cycle, committed", found.round))
         lines.append(_line("new head to signed bytes", self.traded.head_to_bytes, BYTES_AIM_MS, self.traded.plain))
         lines += [_line(f"  {name}", sample) for name, sample in self.traded.stages.items()]
+        lines.append(_line("saved intent to signed bytes", self.traded.saved_to_bytes, BYTES_AIM_MS))
         swaps = self.traded.swaps
         lines += [
             "",

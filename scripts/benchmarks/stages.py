@@ -16,6 +16,8 @@ from keeper.ports import Books, Chain, Signer, TreasuryCodec
 STAGES = ("schedule", "observe", "deliberate", "rehearse", "commit", "sign", "save", "hand over")
 """In order, each ending where the next begins; the first begins when the head is received, the last ends when the
 node is called with the signed bytes."""
+AFTER_THE_INTENT = ("sign", "save", "hand over")
+"""From the intent in the books to the call."""
 
 _OBSERVING = ("chain.observe", "books.policies", "books.known_code", "books.open_intents", "books.remember_tokens")
 

@@ -17,7 +17,7 @@ from keeper.core.model import PlannedSwap
 from scripts.benchmarks.funds import STEP_SECONDS, Keeper, keeper_on
 from scripts.benchmarks.plain import Plain
 from scripts.benchmarks.sample import Sample
-from scripts.benchmarks.stages import STAGES, Trace, traced
+from scripts.benchmarks.stages import AFTER_THE_INTENT, STAGES, Trace, traced
 from scripts.localchain import accounts
 from scripts.localchain.chain import LocalChain
 from scripts.localchain.paths import Prices
@@ -29,10 +29,12 @@ _FINAL = 3
 
 @dataclass(slots=True)
 class Traded:
-    """`head_to_bytes` from the head received to the node called with the signed bytes, `stages` its parts; `plain`
-    from the head received to the same call. `swaps` of each trade."""
+    """`head_to_bytes` from the head received to the node called with the signed bytes, `stages` its parts;
+    `saved_to_bytes` from the intent in the books to the same call; `plain` from the head to it, by plain web3.py.
+    `swaps` of each trade."""
 
     head_to_bytes: Sample = field(default_factory=Sample)
+    saved_to_bytes: Sample = field(default_factory=Sample)
     stages: dict[str, Sample] = field(default_factory=lambda: {name: Sample() for name in STAGES})
     plain: Sample = field(default_factory=Sample)
     swaps: list[int] = field(default_factory=list)
@@ -50,7 +52,7 @@ async def time_trades(chain: LocalChain, moves: Iterator[Prices], trades: int, r
             keeper = replace(opened, world=watched, scheduler=Scheduler(watched, opened.scheduler.stop))
             await _trade(chain, keeper, plain, trace, Traded(), moves, 2)  # warm
             for _ in range(rounds):
-                for sample in (found.head_to_bytes, found.plain, *found.stages.values()):
+                for sample in (found.head_to_bytes, found.saved_to_bytes, found.plain, *found.stages.values()):
                     sample.new_round()
                 await _trade(chain, keeper, plain, trace, found, moves, trades)
     finally:
@@ -80,6 +82,7 @@ async def _trade(
         stages = trace.stages()
         _note(found.plain, plainly)
         _note(found.head_to_bytes, sum(stages.values()))
+        _note(found.saved_to_bytes, sum(stages[name] for name in AFTER_THE_INTENT))
         for name, duration in stages.items():
             _note(found.stages[name], duration)
         found.swaps.append(len(swaps))

@@ -33,7 +33,7 @@ def running_anvil(
     log.unlink(missing_ok=True)
     child = Child.spawn(_arguments(port, fork_url, genesis_timestamp), log=log)
     try:
-        node = Node(f"http://127.0.0.1:{_bound_port(child, timeout=30)}")
+        node = Node(f"http://127.0.0.1:{_bound_port(child, timeout=30)}", child.pid)
         node.wait_until_ready(timeout=10)
         yield node
         node.rpc.close()

@@ -54,10 +54,14 @@ class Snapshot:
 
 
 class Node:
-    """Control of an Anvil node. Blocks come by the mode that `mine_every` or `automine` set; at first on demand."""
+    """Control of an Anvil node. Blocks come by the mode that `mine_every` or `automine` set; at first on demand.
 
-    def __init__(self, url: str) -> None:
+    `pid` is its process's where that is ours.
+    """
+
+    def __init__(self, url: str, pid: int | None = None) -> None:
         self.url = url
+        self.pid = pid
         self.rpc = Rpc(url)
         self._mode: tuple[str, Any] = ("evm_setIntervalMining", 0)
 

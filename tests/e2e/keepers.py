@@ -30,7 +30,7 @@ from tests.e2e.nursery import Nursery
 COMMAND = Path(sys.executable).with_name("keeper")
 RPC_KEY = "rpc-key-0f9d2c7be14a"
 """Goes into every RPC_URL, as providers have it; Anvil does not mind. It must never be seen again."""
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = float(os.environ.get("KEEPER_TESTS_PATIENCE", "30"))
 T = TypeVar("T")
 
 
@@ -123,10 +123,18 @@ class Keeper:
         return Done(code, stdout, stderr)
 
     @contextlib.contextmanager
-    def running(self, *arguments: str, installed: bool = False, **variables: str) -> Iterator[Child]:
+    def running(
+        self,
+        *arguments: str,
+        installed: bool = False,
+        prepare: Mapping[str, Any] | None = None,
+        ends: int = 0,
+        **variables: str,
+    ) -> Iterator[Child]:
         """`keeper run` in the background, ended by SIGTERM with the context unless it was killed before.
 
-        `installed` starts the installed command; otherwise the nursery has a quicker one.
+        `installed` starts the installed command; otherwise the nursery has a quicker one, which can `prepare`. `ends`
+        is the exit code that it must have.
         """
         process: dict[str, Any] = {
             "log": self.folder / "keeper.log",
@@ -134,13 +142,16 @@ class Keeper:
             "cwd": self.folder,
         }
         command = ["run", *arguments]
-        child = Child.spawn([COMMAND, *command], **process) if installed else self.nursery.start(command, **process)
+        if installed:
+            child = Child.spawn([COMMAND, *command], **process)
+        else:
+            child = self.nursery.start(command, prepare=prepare, **process)
         self.newest = child
         try:
             yield child
         finally:
             code = child.stop()
-        assert code in (0, -signal.SIGKILL), self.said()[-3000:]
+        assert code in (ends, -signal.SIGKILL), self.said()[-3000:]
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Nothing of the surrounding environment that could steer it, as `.env` of the project could."""

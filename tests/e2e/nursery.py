@@ -7,6 +7,7 @@ serves one test worker and ends with it, and so do all that it has made.
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import subprocess
@@ -56,9 +57,24 @@ class Nursery:
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
-    def start(self, arguments: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path) -> Child:
-        """`keeper` with these arguments, its output at the end of `log`."""
-        wanted = {"start": list(arguments), "log": str(log), "env": dict(env), "cwd": str(cwd)}
+    def start(
+        self,
+        arguments: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str],
+        cwd: Path,
+        prepare: Mapping[str, Any] | None = None,
+    ) -> Child:
+        """`keeper` with these arguments, its output at the end of `log`.
+
+        `prepare` are functions by their place, "package.module:name", which the process calls first, each with its
+        argument: how a test breaks that process and no other.
+        """
+        wanted: dict[str, Any] = {"start": list(arguments), "log": str(log), "env": dict(env), "cwd": str(cwd)}
+        wanted["prepare"] = dict(prepare or {})
+        if fault := os.environ.get("KEEPER_TESTS_WITHOUT"):  # tests/faults/undefended.py
+            wanted["prepare"]["tests.faults.undefended:take_away"] = fault
         return Child(Fosterling(self, self.ask(wanted)), log)  # type: ignore[arg-type]
 
 
@@ -117,6 +133,9 @@ def _become(wanted: Mapping[str, Any]) -> None:
 
     code = 70  # neither of ours: `main` never returns, and lets nothing but SystemExit pass
     try:
+        for place, argument in wanted["prepare"].items():
+            module, _, name = place.partition(":")
+            getattr(importlib.import_module(module), name)(argument)
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else code

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -50,7 +51,8 @@ def test_a_rebalance_a_kill_and_a_second_keeper(chain: LocalChain, keeper: Keepe
         keeper.until(lambda: ask(server, "SELECT 1 FROM transaction_intent WHERE state = 'sent'"), "sent")
         second = keeper("run", "--once")
         assert (second.code, second.stdout) == (2, "")
-        assert second.errors == [f"another keeper (keeper pid {child.pid}) is running on this database"]
+        leader = f"keeper pid {child.pid} on {socket.gethostname()}"
+        assert second.errors == [f"another keeper ({leader}) is running on this database"]
         os.kill(child.pid, signal.SIGKILL)
         child.wait(5)
     final = "SELECT 1 FROM transaction_intent WHERE state = 'final_ok'"

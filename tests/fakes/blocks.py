@@ -40,7 +40,7 @@ Execute = Callable[[Call, Address, State, Timestamp], contract.Rebalanced]
 
 
 def run(transaction: Transaction, state: State, block: Block, index: int, execute: Execute) -> tuple[State, Receipt]:
-    """Gas is paid and the nonce spent, whether the call goes through or not."""
+    """Gas is paid and the nonce spent, whether the call goes through or not. A call without data is a transfer."""
     sender = transaction.sender
     price = min(transaction.max_fee, block.base_fee + transaction.max_tip)
     after = replace(
@@ -61,7 +61,7 @@ def run(transaction: Transaction, state: State, block: Block, index: int, execut
         event=None,
         transfers=(),
     )
-    if (call := transaction.call) is None:
+    if (call := transaction.call) is None or not call.data:
         return after, receipt
     try:
         done = execute(call, sender, state, block.timestamp)

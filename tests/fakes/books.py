@@ -1,43 +1,21 @@
-"""Books in memory that behave as keeper/adapters/storage does; tests/adapters/test_books_contract.py holds it to that.
+"""Books in memory that behave as keeper/adapters/storage does; test_books_contract.py holds them to that."""
 
-Every method works on a copy that takes the old one's place at the end, so that what fails leaves nothing behind.
-"""
-
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from keeper.adapters.storage.errors import Conflict
 from keeper.core.journal import content_hash
-from keeper.core.ledger import Alert, AlertKind, Attempt, CycleRecord, Intent, IntentState, Job, Record, Settlement
+from keeper.core.ledger import AlertKind, CycleRecord, Intent, IntentState, Job, Record
 from keeper.core.model import Fund, PinnedPolicy, Policy
-from keeper.core.units import Address, Hash32, Timestamp, Wei
-from keeper.ports import BooksUnavailable, SignedTransaction
+from keeper.core.units import Address, Hash32, Timestamp
 from tests.fakes import shelf as on
-from tests.fakes.moments import Moments
-from tests.fakes.shelf import CLOSED, WITHOUT_RECEIPT, WITHOUT_TRADE, AlertRow, Shelf, SwapRow
+from tests.fakes.shelf import AlertRow
+from tests.fakes.transactions import FakeTransactions
 
 
-class FakeBooks:
-    """Implements `keeper.ports.Books`. `down` is why the database cannot be had; `stored` is for tests to look at."""
-
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC), moments: Moments | None = None) -> None:
-        self.stored = Shelf()
-        self.down: str | None = None
-        self.moments = moments or Moments()
-        self._now = now
-
-    @asynccontextmanager
-    async def _transaction(self, name: str) -> AsyncIterator[Shelf]:
-        await self.moments.pass_(f"before {name}")
-        if self.down is not None:
-            raise BooksUnavailable(self.down)
-        shelf = self.stored.copy()
-        yield shelf
-        self.stored = shelf
-        await self.moments.pass_(f"after {name}")
+class FakeBooks(FakeTransactions):
+    """Implements `keeper.ports.Books`."""
 
     # ------------------------------------------------------------------------------- what operators do
 
@@ -119,88 +97,6 @@ class FakeBooks:
         async with self._transaction("append") as shelf:
             on.append(shelf, [record])
             return shelf.head
-
-    async def raise_alert(self, alert: Alert) -> None:
-        async with self._transaction("raise_alert") as shelf:
-            on.raise_alerts(shelf, [alert])
-
-    # ------------------------------------------------------------------------------- transactions
-
-    async def open_intents(self, signer: Address | None = None) -> list[Intent]:
-        async with self._transaction("open_intents") as shelf:
-            return [i for i in shelf.intents.values() if i.state not in CLOSED and signer in (None, i.signer)]
-
-    async def intent(self, intent_id: int) -> Intent:
-        async with self._transaction("intent") as shelf:
-            return on.intent_of(shelf, intent_id)
-
-    async def save_attempt(
-        self, intent_id: int, signed: SignedTransaction, *, nonce: int, max_fee: Wei, max_tip: Wei
-    ) -> Attempt:
-        async with self._transaction("save_attempt") as shelf:
-            intent = on.intent_of(shelf, intent_id)
-            first = intent.state is IntentState.PLANNED and intent.nonce is None
-            if not first and not (intent.state in (IntentState.SIGNED, IntentState.SENT) and intent.nonce == nonce):
-                raise Conflict(f"intent {intent_id} is {intent.state.value} with nonce {intent.nonce}, not {nonce}")
-            others = [i for i in shelf.intents.values() if i.id != intent_id]
-            attempts = [attempt for i in shelf.intents.values() for attempt in i.attempts]
-            same_nonce = any((i.signer, i.chain_id, i.nonce) == (intent.signer, intent.chain_id, nonce) for i in others)
-            if same_nonce or signed.hash in {attempt.hash for attempt in attempts}:
-                raise Conflict(f"nonce {nonce} or transaction {signed.hash} is already in the books")
-            attempt = Attempt(len(attempts) + 1, signed.hash, signed.raw, nonce, max_fee, max_tip, None, None)
-            state = IntentState.SIGNED if first else intent.state
-            shelf.intents[intent_id] = replace(intent, state=state, nonce=nonce, attempts=(*intent.attempts, attempt))
-            return attempt
-
-    async def mark_sent(self, attempt_id: int, sent_at: datetime, reply: str) -> None:
-        async with self._transaction("mark_sent") as shelf:
-            intent = next((i for i in shelf.intents.values() if attempt_id in {a.id for a in i.attempts}), None)
-            if intent is None:
-                raise LookupError(f"there is no attempt {attempt_id}")
-            attempts = tuple(
-                replace(a, sent_at=a.sent_at or sent_at, reply=reply) if a.id == attempt_id else a
-                for a in intent.attempts
-            )
-            state = IntentState.SENT if intent.state is IntentState.SIGNED else intent.state
-            shelf.intents[intent.id] = replace(intent, state=state, attempts=attempts)
-            shelf.replies.append((attempt_id, reply))
-
-    async def settle(self, settlement: Settlement) -> None:
-        async with self._transaction("settle") as shelf:
-            intent, receipt = on.intent_of(shelf, settlement.intent_id), settlement.receipt
-            if receipt.tx_hash not in {attempt.hash for attempt in intent.attempts}:
-                raise Conflict(f"transaction {receipt.tx_hash} is not an attempt of intent {intent.id}")
-            before = shelf.settled.get(intent.id)
-            same = before is not None and on.place(before) == on.place(settlement)
-            if intent.state is settlement.state and same:
-                return
-            if intent.state in CLOSED:
-                raise Conflict(f"intent {intent.id} is {intent.state.value}, not {settlement.state.value}")
-            if not same:
-                on.clear_receipt(shelf, intent.id)
-            shelf.swaps[intent.id] = on.filled(shelf, intent, settlement)
-            shelf.settled[intent.id] = settlement
-            attempts = tuple(
-                replace(a, block_hash=receipt.block_hash) if a.hash == receipt.tx_hash else a
-                for a in on.intent_of(shelf, intent.id).attempts
-            )
-            shelf.intents[intent.id] = replace(intent, state=settlement.state, attempts=attempts)
-            on.append(shelf, [settlement.outcome])
-            on.raise_alerts(shelf, settlement.alerts)
-
-    async def set_intent_state(self, intent_id: int, state: IntentState, outcome: Record) -> None:
-        async with self._transaction("set_intent_state") as shelf:
-            intent = on.intent_of(shelf, intent_id)
-            if intent.state in CLOSED:
-                if intent.state is state:
-                    return
-                raise Conflict(f"intent {intent_id} is {intent.state.value} and cannot become {state.value}")
-            if state in WITHOUT_TRADE or (state in WITHOUT_RECEIPT and intent.state not in WITHOUT_RECEIPT):
-                on.clear_receipt(shelf, intent_id)
-            if state in WITHOUT_TRADE:
-                shelf.swaps[intent_id] = tuple(SwapRow("failed") for _ in intent.swaps)
-            shelf.intents[intent_id] = replace(on.intent_of(shelf, intent_id), state=state)
-            on.append(shelf, [outcome])
 
     # ------------------------------------------------------------------------------- for tests to look at
 

@@ -7,18 +7,19 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from hashlib import sha256
 
 from keeper.core.ledger import Call, Receipt
 from keeper.core.model import Block, FeedAnswer, Fund, Treasury
+from keeper.core.replies import ReplyKind
 from keeper.core.units import ZERO_ADDRESS, Address, Hash32, Timestamp, Wei
-from keeper.ports import Account, ChainUnavailable, Observation, Simulated, SimulatedRevert
+from keeper.ports import Account, ChainUnavailable, Observation, Reply, Simulated, SimulatedRevert
 from tests import factories
 from tests.fakes import treasury as contract
 from tests.fakes.blocks import GAS_USED, Mined, State, run
 from tests.fakes.clock import FakeClock
 from tests.fakes.moments import Moments, never
+from tests.fakes.pool import Sending, refusal, take
 from tests.fakes.signer import Transaction
 
 CHAIN_ID = 31_337
@@ -28,22 +29,14 @@ FINALITY = 4
 BASE_FEE, TIP = Wei(10**10), Wei(10**9)
 
 
-class Sending(Enum):
-    """What happens to one sending of bytes, other than that they arrive and are accepted."""
-
-    REPLY_LOST = "taken, but the reply never comes"
-    REQUEST_LOST = "never arrives, and no reply comes"
-    MISREPORTED = "taken, but the reply is an error"
-    REFUSED = "refused with an error"
-
-
 @dataclass
 class FakeChain:
     """`requests` counts what was asked, by method; `wire` is every byte string that reached the node.
 
     `down` is why the node does not answer, `silent` holds methods and treasuries about which it never says anything.
     `stalled`: no blocks come. `congested`: they come without transactions. `hides_receipts`: the index lags behind
-    the blocks. `refusing` are treasuries that revert for a reason no keeper can see, by the error's name.
+    the blocks. `refusing` are treasuries that revert for a reason no keeper can see, by the error's name. `relay` is
+    what a private relay says of every transaction.
     """
 
     clock: FakeClock
@@ -57,6 +50,7 @@ class FakeChain:
     congested: bool = False
     hides_receipts: bool = False
     refusing: dict[Address, str] = field(default_factory=dict)
+    relay: str | None = None
     feeds_stopped_at: Timestamp | None = None
     state_kept_from: int = 0
     sending: deque[Sending] = field(default_factory=deque)
@@ -168,26 +162,29 @@ class FakeChain:
         async with self._asked("account"):
             return self._account(signer)
 
-    async def send(self, raw: bytes) -> str:
-        async with self._asked("send"):
-            if self.witness is not None:
-                self.witness(raw)
-            fate = self.sending.popleft() if self.sending else None
-            if fate is Sending.REQUEST_LOST:
-                raise ChainUnavailable("the request was lost")
-            self.wire.append(raw)
-            if fate is Sending.REFUSED:
-                return "error: rejected"
-            reply = self._take(Transaction.of(raw))
-            if fate is Sending.REPLY_LOST:
-                raise ChainUnavailable("the reply was lost")
-            return "error: internal error" if fate is Sending.MISREPORTED else reply
+    async def accounts(self, signers: Sequence[Address]) -> list[Account]:
+        async with self._asked("accounts"):
+            return [self._account(signer) for signer in signers]
 
-    async def receipt(self, tx_hash: Hash32, treasury: Address) -> Receipt | None:
-        async with self._asked("receipt"):
-            if self.hides_receipts:
-                return None
-            return next((mined.receipts[tx_hash] for mined in self.blocks if tx_hash in mined.receipts), None)
+    async def send(self, raw: bytes) -> Reply:
+        try:
+            async with self._asked("send"):
+                return self._sent(raw)
+        except ChainUnavailable as outage:
+            return Reply(f"no reply: {outage}", ReplyKind.UNKNOWN)
+
+    async def receipts(self, tx_hashes: Sequence[Hash32], treasury: Address) -> list[Receipt | None]:
+        async with self._asked("receipts"):
+            return [self._receipt(tx_hash) for tx_hash in tx_hashes]
+
+    async def spent_elsewhere(self, signer: Address, nonce: int, tx_hashes: Sequence[Hash32]) -> bool:
+        async with self._asked("spent_elsewhere"):
+            final = max(0, len(self.blocks) - 1 - FINALITY)
+            spent = self.blocks[final].state.nonce(signer) > nonce
+            return spent and not any(self._receipt(tx_hash) for tx_hash in tx_hashes)
+
+    async def relay_status(self, tx_hash: Hash32) -> str | None:
+        return self.relay
 
     # ----------------------------------------------------------------------------------------- details
 
@@ -241,16 +238,24 @@ class FakeChain:
             pending += 1
         return Account(nonce, pending, Wei(self.state.balance(signer)), self.tip)
 
-    def _take(self, transaction: Transaction) -> str:
-        place = (transaction.sender, transaction.nonce)
-        if transaction.nonce < self.state.nonce(transaction.sender):
-            return "error: nonce too low"
-        if self.pool.get(place) == transaction:
-            return "error: already known"
-        if place in self.pool:
-            return "error: replacement transaction underpriced"
-        self.pool[place] = transaction
-        return "accepted"
+    def _receipt(self, tx_hash: Hash32) -> Receipt | None:
+        if self.hides_receipts:
+            return None
+        return next((mined.receipts[tx_hash] for mined in self.blocks if tx_hash in mined.receipts), None)
+
+    def _sent(self, raw: bytes) -> Reply:
+        if self.witness is not None:
+            self.witness(raw)
+        fate = self.sending.popleft() if self.sending else None
+        if fate is Sending.REQUEST_LOST:
+            raise ChainUnavailable("the request was lost")
+        self.wire.append(raw)
+        if fate is Sending.REFUSED:
+            return refusal("rejected")
+        reply = take(Transaction.of(raw), self.pool, self.state)
+        if fate is Sending.REPLY_LOST:
+            raise ChainUnavailable("the reply was lost")
+        return refusal("internal error") if fate is Sending.MISREPORTED else reply
 
     def _mine(self, timestamp: int, *, empty: bool = False) -> None:
         parent = self.blocks[-1].block

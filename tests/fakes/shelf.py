@@ -8,9 +8,23 @@ from typing import Final
 
 from keeper.adapters.storage.errors import Conflict
 from keeper.core.journal import GENESIS, content_hash, link
-from keeper.core.ledger import Alert, AlertKind, CycleRecord, Intent, IntentState, Job, Record, Settlement, SwapFill
+from keeper.core.ledger import (
+    Alert,
+    AlertKind,
+    Attempt,
+    CycleRecord,
+    Intent,
+    IntentState,
+    Job,
+    Receipt,
+    Record,
+    Settlement,
+    SignerState,
+    SwapFill,
+)
 from keeper.core.model import Fund, PinnedPolicy
-from keeper.core.units import Address, Hash32
+from keeper.core.units import Address, Hash32, Timestamp
+from keeper.ports import Reply, SigningForbidden
 
 CLOSED: Final = frozenset(
     {IntentState.FINAL_OK, IntentState.FINAL_REVERTED, IntentState.ABANDONED, IntentState.CANCELLED}
@@ -44,6 +58,22 @@ class SwapRow:
     fill: SwapFill | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """`counted_from`: what was mined before does not count any more."""
+
+    reason: str | None = None
+    counted_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """What an attempt keeps of its receipt, by the attempt's id."""
+
+    gas_cost: int
+    mined_at: int
+
+
 @dataclass
 class Shelf:
     """All that is stored. Values are immutable: a shallow copy of each container is a copy of all."""
@@ -58,8 +88,12 @@ class Shelf:
     tokens_of: dict[int, dict[int, Address]] = field(default_factory=dict)
     swaps: dict[int, tuple[SwapRow, ...]] = field(default_factory=dict)
     settled: dict[int, Settlement] = field(default_factory=dict)
-    replies: list[tuple[int, str]] = field(default_factory=list)
+    replies: list[tuple[int, Reply]] = field(default_factory=list)
     alerts: list[AlertRow] = field(default_factory=list)
+    signers: dict[Address, SignerState] = field(default_factory=dict)
+    breakers: dict[int, Breaker] = field(default_factory=dict)
+    mined: dict[int, Mined] = field(default_factory=dict)
+    changes: list[tuple[int, IntentState | None, IntentState, str]] = field(default_factory=list)
 
     @property
     def head(self) -> Hash32:
@@ -97,6 +131,7 @@ def plan(shelf: Shelf, cycle: CycleRecord) -> int:
     shelf.intents[intent.id] = intent
     shelf.tokens_of[intent.id] = {line.asset: line.token for line in cycle.assets}
     shelf.swaps[intent.id] = tuple(SwapRow() for _ in new.swaps)
+    shelf.changes.append((intent.id, None, IntentState.PLANNED, cycle.reason))
     return intent.id
 
 
@@ -142,8 +177,10 @@ def place(settlement: Settlement) -> tuple[Hash32, Hash32, int]:
 
 def clear_receipt(shelf: Shelf, intent_id: int) -> None:
     intent = shelf.intents[intent_id]
-    attempts = tuple(replace(attempt, block_hash=None) for attempt in intent.attempts)
+    attempts = tuple(replace(attempt, block_hash=None, block_number=None) for attempt in intent.attempts)
     shelf.intents[intent_id] = replace(intent, attempts=attempts)
+    for attempt in attempts:
+        shelf.mined.pop(attempt.id, None)
     shelf.swaps[intent_id] = tuple(SwapRow() for _ in intent.swaps)
     shelf.settled.pop(intent_id, None)
 
@@ -160,3 +197,45 @@ def filled(shelf: Shelf, intent: Intent, settlement: Settlement) -> tuple[SwapRo
     if fills:
         raise Conflict(f"transaction {receipt.tx_hash} holds {len(fills)} swaps that intent {intent.id} did not plan")
     return tuple(rows)
+
+
+def with_receipt(shelf: Shelf, intent: Intent, receipt: Receipt, mined_at: Timestamp) -> tuple[Attempt, ...]:
+    """Its attempts, with where the one that was mined is."""
+    found = next(attempt for attempt in intent.attempts if attempt.hash == receipt.tx_hash)
+    cost = receipt.gas_used * receipt.effective_gas_price + (receipt.l1_fee or 0)
+    shelf.mined[found.id] = Mined(cost, mined_at)
+    there = replace(found, block_hash=receipt.block_hash, block_number=receipt.block_number)
+    return tuple(there if attempt.id == found.id else attempt for attempt in intent.attempts)
+
+
+def move(shelf: Shelf, intent_id: int, state: IntentState, reason: str) -> None:
+    intent = shelf.intents[intent_id]
+    shelf.changes.append((intent_id, intent.state, state, reason))
+    shelf.intents[intent_id] = replace(intent, state=state)
+
+
+def set_state(shelf: Shelf, intent_id: int, state: IntentState, outcome: Record) -> None:
+    intent = intent_of(shelf, intent_id)
+    if intent.state in CLOSED:
+        if intent.state is state:
+            return
+        raise Conflict(f"intent {intent_id} is {intent.state.value} and cannot become {state.value}")
+    if state in WITHOUT_TRADE or (state in WITHOUT_RECEIPT and intent.state not in WITHOUT_RECEIPT):
+        clear_receipt(shelf, intent_id)
+    if state in WITHOUT_TRADE:
+        shelf.swaps[intent_id] = tuple(SwapRow("failed") for _ in intent.swaps)
+    move(shelf, intent_id, state, str(outcome.body.get("reason", outcome.body.get("event", ""))))
+    append(shelf, [outcome])
+
+
+def permit(shelf: Shelf, intent: Intent, nonce: int) -> None:
+    """Raises SigningForbidden."""
+    if next(fund for fund in shelf.funds if fund.id == intent.fund_id).paused:
+        raise SigningForbidden("paused: an operator paused the fund")
+    if (reason := shelf.breakers.get(intent.fund_id, Breaker()).reason) is not None:
+        raise SigningForbidden(f"breaker: {reason}")
+    state = shelf.signers.get(intent.signer, SignerState(intent.signer, None, None))
+    if state.hold is not None:
+        raise SigningForbidden(f"safe_hold: {state.hold}")
+    if nonce != (expected := state.next_nonce or 0):
+        raise SigningForbidden(f"safe_hold: the next nonce is {expected} by the books, {nonce} by the chain")

@@ -8,10 +8,10 @@ from typing import Any
 
 from keeper.app.alarms import Told
 from keeper.app.cycle import new_cycle, run_cycle
+from keeper.app.memory import Outbox
 from keeper.app.observe import observe
 from keeper.app.outcome import Result
 from keeper.app.scheduler import Scheduler
-from keeper.app.transactions import Outbox
 from keeper.app.world import World
 from keeper.core.ledger import Intent, IntentState, Mode
 from keeper.core.model import Fund, Market, Treasury

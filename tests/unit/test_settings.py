@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from keeper.core.ledger import Mode
+from keeper.core.redact import redact
 from keeper.core.units import usd_e18
 from keeper.settings import ConfigurationError, PolicyFields, Settings, parse_policy, policy_fields
 
@@ -159,3 +160,100 @@ def test_the_deployers_key_is_held_to_the_same_rules(monkeypatch: pytest.MonkeyP
     assert caught.value.problems == [
         "DEPLOYER_PRIVATE_KEY: set either DEPLOYER_PRIVATE_KEY or DEPLOYER_KEYSTORE_FILE, not both"
     ]
+
+
+def test_endpoints_are_secrets_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(
+        monkeypatch,
+        RPC_FALLBACK_URLS="https://a/v3/s3cretkey1, https://b/v3/s3cretkey2",
+        PRIVATE_RPC_URL="https://relay/s3cretkey3",
+        PRIVATE_STATUS_URL="https://relay/s3cretkey4/{hash}",
+    )
+    assert settings.fallback_urls == ["https://a/v3/s3cretkey1", "https://b/v3/s3cretkey2"]
+    hidden = redact("s3cretkey1 s3cretkey2 s3cretkey3 s3cretkey4 or so", settings.secrets())
+    assert hidden == "*** *** *** *** or so"
+    assert "s3cret" not in repr(settings) + str(settings.model_dump())
+    assert load(monkeypatch).fallback_urls == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        (
+            {"RPC_FALLBACK_URLS": "https://a/s3cret,ws://b/s3cret"},
+            "RPC_FALLBACK_URLS: number 2 must start with http:// or https://",
+        ),
+        (
+            {"RPC_FALLBACK_URLS": "https://a/s3cret,"},
+            "RPC_FALLBACK_URLS: number 2 must start with http:// or https://",
+        ),
+        ({"RPC_FALLBACK_URLS": "https://a/s3cret, https://a/s3cret"}, "RPC_FALLBACK_URLS: one of them is there twice"),
+        ({"RPC_FALLBACK_URLS": "http://127.0.0.1:8545"}, "RPC_FALLBACK_URLS: one of them is RPC_URL"),
+        ({"PRIVATE_RPC_URL": "relay/s3cret"}, "PRIVATE_RPC_URL: must start with http:// or https://"),
+        (
+            {"PRIVATE_RPC_URL": "https://relay", "PRIVATE_STATUS_URL": "https://relay/s3cret"},
+            "PRIVATE_STATUS_URL: must have {hash} where the transaction's hash belongs",
+        ),
+        (
+            {"PRIVATE_RPC_URL": "https://relay", "PRIVATE_STATUS_URL": "relay/s3cret/{hash}"},
+            "PRIVATE_STATUS_URL: must start with http:// or https://",
+        ),
+        ({"PRIVATE_STATUS_URL": "https://relay/s3cret/{hash}"}, "PRIVATE_STATUS_URL: needs PRIVATE_RPC_URL"),
+    ],
+)
+def test_a_wrong_endpoint_is_told_without_it(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(monkeypatch, **variables)
+    assert caught.value.problems == [problem]
+
+
+def test_finality_is_the_nodes_word_or_a_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).finality_blocks is None
+    assert load(monkeypatch, FINALITY="finalized").finality_blocks is None
+    assert load(monkeypatch, FINALITY="1").finality_blocks == 1
+    assert load(monkeypatch, FINALITY="10000").finality_blocks == 10_000
+    for wrong in ("0", "10001", "-1", "safe", "1.5", "9" * 5000, "²"):
+        with pytest.raises(ConfigurationError, match=r'^FINALITY: must be "finalized" or a number of blocks from 1 to'):
+            load(monkeypatch, FINALITY=wrong)
+
+
+def test_the_bounds_of_gas_and_of_the_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = load(monkeypatch).to_policy()
+    assert (policy.max_gas, policy.gas_budget, policy.breaker_reverts) == (16_777_216, 10**18, 3)
+    assert policy.breaker_loss == Decimal("0.005")
+    tuned = load(
+        monkeypatch,
+        MAX_GAS_PER_TRANSACTION="21000",
+        GAS_BUDGET_PER_DAY="0.000000000000000001",
+        BREAKER_REVERTS="1",
+        BREAKER_LOSS="0.02",
+    ).to_policy()
+    assert (tuned.max_gas, tuned.gas_budget, tuned.breaker_reverts) == (21_000, 1, 1)
+    assert tuned.breaker_loss == Decimal("0.02")
+    exact = load(monkeypatch, GAS_BUDGET_PER_DAY="999999.123456789012345678").to_policy()
+    assert exact.gas_budget == 999_999_123_456_789_012_345_678
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_GAS_PER_TRANSACTION", "20999"),
+        ("MAX_GAS_PER_TRANSACTION", "16777217"),
+        ("GAS_BUDGET_PER_DAY", "0"),
+        ("GAS_BUDGET_PER_DAY", "0.0000000000000000001"),
+        ("BREAKER_REVERTS", "0"),
+        ("BREAKER_LOSS", "0"),
+        ("BREAKER_LOSS", "1"),
+    ],
+)
+def test_a_bound_that_would_bind_nothing_or_everything(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}: "):
+        load(monkeypatch, **{name: value})
+
+
+def test_an_older_policy_version_gets_the_defaults_of_what_it_does_not_name() -> None:
+    new = ("MAX_GAS_PER_TRANSACTION", "GAS_BUDGET_PER_DAY", "BREAKER_REVERTS", "BREAKER_LOSS")
+    stored = {name: value for name, value in PolicyFields().as_variables().items() if name not in new}
+    assert parse_policy(stored) == PolicyFields().to_policy()

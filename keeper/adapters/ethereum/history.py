@@ -7,7 +7,7 @@ from typing import Final
 from keeper.adapters.ethereum import wire
 from keeper.adapters.ethereum.events import Log, read_log
 from keeper.adapters.ethereum.provider import RpcError
-from keeper.adapters.ethereum.rpc import Request, Rpc
+from keeper.adapters.ethereum.rpc import JsonRpc, Request
 from keeper.core.model import Block
 from keeper.core.units import Address, Hash32, Timestamp
 
@@ -35,7 +35,7 @@ class PlacedLog:
 
 
 async def logs_of(
-    rpc: Rpc, emitters: Sequence[Address], topics: Topics, first: int, last: int, most: int = _MOST_REQUESTS
+    rpc: JsonRpc, emitters: Sequence[Address], topics: Topics, first: int, last: int, most: int = _MOST_REQUESTS
 ) -> list[PlacedLog]:
     """All logs of `emitters` in the blocks `first` to `last`, oldest first.
 
@@ -61,7 +61,7 @@ async def logs_of(
     raise LogsRefused(f"the node serves the logs of {span} blocks at a time, {last - first + 1} are needed: {refusal}")
 
 
-async def first_block_since(rpc: Rpc, time: Timestamp, head: Block) -> int:
+async def first_block_since(rpc: JsonRpc, time: Timestamp, head: Block) -> int:
     """The lowest block with that time or a later one; above `head` when there is none."""
     low, high = 0, head.number + 1  # the answer is among low..high
     while low < high:

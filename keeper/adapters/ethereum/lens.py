@@ -11,7 +11,7 @@ from keeper.adapters.ethereum import reverts, wire
 from keeper.adapters.ethereum.abi import artifact, input_types, selector
 from keeper.adapters.ethereum.lens_answer import LensAnswer, read_observation, read_symbols
 from keeper.adapters.ethereum.provider import RpcError
-from keeper.adapters.ethereum.rpc import Request, Rpc
+from keeper.adapters.ethereum.rpc import JsonRpc, Request
 from keeper.core.model import Block, Fund
 from keeper.core.units import ZERO_ADDRESS, Address
 from keeper.ports import Observation
@@ -35,7 +35,7 @@ class Lens:
 
     def __init__(
         self,
-        rpc: Rpc,
+        rpc: JsonRpc,
         chain_id: int,
         *,
         native_feed: Address | None = None,

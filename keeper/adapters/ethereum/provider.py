@@ -116,7 +116,7 @@ class StrictHTTPProvider(AsyncHTTPProvider):
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self.unavailable(f"{methods}: {_trouble(error)}") from None
         try:
-            return _loads(raw)
+            return loads(raw)
         except ValueError:
             raise self.unavailable(f"{methods}: {_not_json(raw)}") from None
 
@@ -157,7 +157,7 @@ class StrictHTTPProvider(AsyncHTTPProvider):
         return cast(RPCResponse, reply)
 
 
-def _loads(raw: bytes) -> Any:
+def loads(raw: bytes) -> Any:
     """JSON of a sane depth. Raises ValueError.
 
     py_ecc, which keystores bring along, lifts Python's recursion limit to 100,000: a body of brackets alone would not

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from web3.types import RPCEndpoint, RPCResponse
 
@@ -22,8 +22,32 @@ class Request(Generic[T]):
     read: Callable[[object], T]
 
 
+class JsonRpc(Protocol):
+    """Whom adapters ask: one endpoint, or several as one."""
+
+    async def ask(self, request: Request[T]) -> T:
+        """The answer. An error of the node is an outage here."""
+        ...
+
+    async def try_ask(self, request: Request[T]) -> T | RpcError:
+        """The answer, or the node's error as a value, where the caller has a use for it."""
+        ...
+
+    async def try_batch(self, requests: Sequence[Request[Any]]) -> list[Any]:
+        """One HTTP request. Each item is its request's answer, or the RpcError that the node gave to it alone."""
+        ...
+
+    def require(self, item: T | RpcError) -> T:
+        """The answer itself; the node's error as an outage."""
+        ...
+
+    def unavailable(self, what: str) -> ChainUnavailable:
+        """An outage in one line, without secrets, that begins with where it was."""
+        ...
+
+
 class Rpc:
-    """Typed questions over the provider."""
+    """Typed questions to one endpoint, over the provider."""
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
         self._provider: Final = StrictHTTPProvider(url, timeout_seconds)
@@ -33,25 +57,26 @@ class Rpc:
         """HTTP requests made so far; a batch is one."""
         return self._provider.requests
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: all that may be shown of the URL."""
+        return self._provider.origin
+
     async def ask(self, request: Request[T]) -> T:
-        """The answer. An error of the node is an outage here."""
         answer = await self.try_ask(request)
         return self.require(answer)
 
     async def try_ask(self, request: Request[T]) -> T | RpcError:
-        """The answer, or the node's error as a value, where the caller has a use for it."""
         reply = await self._provider.make_request(RPCEndpoint(request.method), request.params)
         return self._read(request, reply)
 
     async def try_batch(self, requests: Sequence[Request[Any]]) -> list[Any]:
-        """One HTTP request. Each item is its request's answer, or the RpcError that the node gave to it alone."""
         replies = await self._provider.make_batch_request(
             [(RPCEndpoint(request.method), request.params) for request in requests]
         )
         return [self._read(request, reply) for request, reply in zip(requests, replies, strict=True)]
 
     def require(self, item: T | RpcError) -> T:
-        """The answer itself; the node's error as an outage."""
         if isinstance(item, RpcError):
             raise self.unavailable(f"{item.method}: {item.message} (code {item.code})")
         return item

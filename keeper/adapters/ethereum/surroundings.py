@@ -6,7 +6,7 @@ from typing import Any, Final
 from keeper.adapters.ethereum import wire
 from keeper.adapters.ethereum.events import decoded, event, rebalance_event
 from keeper.adapters.ethereum.history import LogsRefused, PlacedLog, first_block_since, logs_of
-from keeper.adapters.ethereum.rpc import Rpc
+from keeper.adapters.ethereum.rpc import JsonRpc
 from keeper.adapters.ethereum.views import said, view
 from keeper.core.model import Block, Treasury
 from keeper.core.overview import KeeperRole, LastRebalance, SequencerAnswer, Surroundings
@@ -28,7 +28,7 @@ _ROUND: Final = "(uint80,int256,uint256,uint256,uint80)"
 class TreasuryReader:
     """Over the node's connection; every answer is of the block that is asked for."""
 
-    def __init__(self, rpc: Rpc) -> None:
+    def __init__(self, rpc: JsonRpc) -> None:
         self._rpc = rpc
 
     async def surroundings(

@@ -7,25 +7,30 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from keeper.adapters.storage import alerts, cycles, funds, intents, journal, policies, settlement, states
+from keeper.adapters.storage import alerts, cycles, funds, intents, journal, policies, settlement, signing, states
 from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.policies import ParsePolicy, PolicyReader
 from keeper.adapters.storage.types import utc_now
+from keeper.core.journal import rfc3339
 from keeper.core.ledger import (
     Alert,
     AlertKind,
     Attempt,
     CycleRecord,
+    Execution,
     Intent,
     IntentState,
     Job,
+    Receipt,
     Record,
+    RecordKind,
     Settlement,
+    SignerState,
 )
 from keeper.core.model import Fund, PinnedPolicy
-from keeper.core.units import Address, Hash32, Wei
-from keeper.ports import SignedTransaction
+from keeper.core.units import Address, Hash32, Timestamp, Wei
+from keeper.ports import Reply, SignedTransaction, Terms
 
 
 class SqlBooks:
@@ -156,20 +161,56 @@ class SqlBooks:
     async def intent(self, intent_id: int) -> Intent:
         return await self._db.read(intents.intent, intent_id)
 
-    async def save_attempt(
-        self, intent_id: int, signed: SignedTransaction, *, nonce: int, max_fee: Wei, max_tip: Wei
-    ) -> Attempt:
-        """Raises Conflict when the intent cannot be signed with that nonce, or the nonce belongs to another."""
-        try:
-            return await self._db.write(intents.save_attempt, self._now(), intent_id, signed, nonce, max_fee, max_tip)
-        except IntegrityError:
-            raise Conflict(f"nonce {nonce} or transaction {signed.hash} is already in the books") from None
+    async def final_intents(self, since_block: int) -> list[Intent]:
+        return await self._db.read(intents.final_intents, since_block)
 
-    async def mark_sent(self, attempt_id: int, sent_at: datetime, reply: str) -> None:
-        await self._db.write(intents.mark_sent, self._now(), attempt_id, sent_at, reply)
+    async def save_attempt(self, intent_id: int, signed: SignedTransaction, terms: Terms, reason: str) -> Attempt:
+        """Raises SigningForbidden; Conflict when it cannot be signed with that nonce, or the nonce is another's."""
+        try:
+            return await self._db.write(intents.save_attempt, self._now(), intent_id, signed, terms, reason)
+        except IntegrityError:
+            raise Conflict(f"nonce {terms.nonce} or transaction {signed.hash} is already in the books") from None
+
+    async def mark_sent(self, attempt_id: int, sent_at: datetime, reply: Reply, outcome: Record) -> None:
+        await self._db.write(intents.mark_sent, self._now(), attempt_id, sent_at, reply, outcome)
+
+    async def ask_cancel(self, intent_id: int, why: str, by: str) -> None:
+        at = self._now()
+        body = {"event": "cancel", "intent": str(intent_id), "why": why, "by": by, "at": rfc3339(at)}
+        record = Record(RecordKind.OPERATOR, None, body)
+        await self._db.write(signing.ask_cancel, at, intent_id, why, by, record)
+
+    async def cancelled(self, intent_id: int, receipt: Receipt, mined_at: Timestamp, outcome: Record) -> None:
+        await self._db.write(states.cancelled, self._now(), intent_id, receipt, mined_at, outcome)
 
     async def settle(self, settlement_: Settlement) -> None:
         await self._db.write(settlement.settle, self._now(), settlement_)
 
     async def set_intent_state(self, intent_id: int, state: IntentState, outcome: Record) -> None:
         await self._db.write(states.set_intent_state, self._now(), intent_id, state, outcome)
+
+    # ---- who may sign
+
+    async def signer_state(self, signer: Address) -> SignerState:
+        return await self._db.read(signing.signer_state, signer)
+
+    async def hold(self, signer: Address, reason: str, outcome: Record) -> None:
+        await self._db.write(signing.hold, self._now(), signer, reason, outcome)
+
+    async def release(self, signer: Address, next_nonce: int, operator: Record) -> None:
+        await self._db.write(signing.release, self._now(), signer, next_nonce, operator)
+
+    async def executions(self, fund_id: int, since: Timestamp) -> list[Execution]:
+        return await self._db.read(signing.executions, fund_id, since)
+
+    async def breaker(self, fund_id: int) -> str | None:
+        return await self._db.read(signing.breaker, fund_id)
+
+    async def trip_breaker(self, fund_id: int, reason: str, outcome: Record) -> None:
+        await self._db.write(signing.trip_breaker, self._now(), fund_id, reason, outcome)
+
+    async def reset_breaker(self, fund_id: int, at: Timestamp, operator: Record) -> bool:
+        return await self._db.write(signing.reset_breaker, self._now(), fund_id, at, operator)
+
+    async def gas_spent(self, signer: Address, since: Timestamp) -> Wei:
+        return await self._db.read(signing.gas_spent, signer, since)

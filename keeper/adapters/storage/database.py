@@ -8,11 +8,12 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
-from keeper.adapters.storage.errors import UPGRADE, AlreadyRunning, WrongDatabase, unavailable
-from keeper.adapters.storage.journal import append
+from keeper.adapters.storage.errors import UPGRADE, WrongDatabase, unavailable
+from keeper.adapters.storage.journal import append, lock
+from keeper.adapters.storage.lease import WriterLease
 from keeper.adapters.storage.lock import ProcessLock
 from keeper.adapters.storage.sqlite import sqlite_engine
 from keeper.adapters.storage.tables import SCHEMA_VERSION, database_stamp
@@ -25,10 +26,11 @@ from keeper.ports import BooksUnavailable, NoBooks
 P = ParamSpec("P")
 T = TypeVar("T")
 
+IDLE_SECONDS = 5
+MIGRATION_SECONDS = 25
+"""How long a start waits for another one that makes the tables: less than a statement may take."""
 BUSY_SECONDS = 2
 """How long a writer waits for another process. A transaction of ours takes milliseconds; longer means trouble."""
-
-_ADVISORY_KEY = 0x6B6565706572  # "keeper"
 
 
 class Database:
@@ -41,7 +43,12 @@ class Database:
         # SQLite has one writer: ours queue here, fairly, instead of polling the file's lock
         self._turn: asyncio.Lock | None = asyncio.Lock() if where.path else None
         self._lock: ProcessLock | None = None
-        self._lock_session: AsyncConnection | None = None
+        self._lease: WriterLease | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may use it at once: a server, not a file that its writer locks."""
+        return self._where.path is None
 
     @property
     def shown(self) -> str:
@@ -70,8 +77,6 @@ class Database:
         return self
 
     async def close(self) -> None:
-        if self._lock_session is not None:
-            await self._lock_session.close()
         await self._engine.dispose()
         if self._lock is not None:
             self._lock.release()
@@ -82,9 +87,22 @@ class Database:
             return await greenlet_spawn(_transact, self._engine.sync_engine, lambda db: work(db, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`work` in one transaction, committed to disk on return, undone when it raises. Raises BooksUnavailable."""
+        """`work` in one transaction, committed to disk on return, undone when it raises. Raises BooksUnavailable.
+
+        Behind a fence it begins by looking whether this process may write, and raises Fenced when it may not.
+        """
+
+        def fenced(db: Connection) -> T:
+            if self._lease is not None:
+                self._lease.check(db)
+            return work(db, *args, **kwargs)
+
         async with self._mapped(), self._turn or contextlib.nullcontext():
-            return await greenlet_spawn(_transact, self._writer.sync_engine, lambda db: work(db, *args, **kwargs))
+            return await greenlet_spawn(_transact, self._writer.sync_engine, fenced)
+
+    def fence(self, lease: WriterLease) -> None:
+        """From now on nothing is written but under this lease."""
+        self._lease = lease
 
     @contextlib.asynccontextmanager
     async def _mapped(self) -> AsyncIterator[None]:
@@ -129,27 +147,12 @@ class Database:
         await self.read(_check_stamp, chain_id, mode, self.shown)
 
     async def lock(self) -> None:
-        """Makes this the only keeper process on the database until `close`. Raises AlreadyRunning.
+        """Makes this the only keeper process on a SQLite file until `close`. Raises AlreadyRunning.
 
-        On PostgreSQL this is a session's advisory lock: it keeps out a second start by mistake, but is no lease,
-        since the server hands it on when the session is cut.
+        On PostgreSQL nothing is locked: there a lease says who may write.
         """
         if self._where.path:
             self._lock = ProcessLock(self._where.path).acquire()
-            return
-        async with self._mapped():
-            session = await self._engine.connect()
-            try:
-                got = await session.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY})
-                holder = None if got else await session.scalar(text(_HOLDER), {"key": _ADVISORY_KEY})
-                await session.commit()
-            except BaseException:
-                await session.close()
-                raise
-        if not got:
-            await session.close()
-            raise AlreadyRunning(f"another keeper ({holder or 'unknown'}) is running on this database")
-        self._lock_session = session
 
 
 def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -160,16 +163,13 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
         return work(db)
 
 
-_HOLDER = """SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()
-AND (l.classid::bigint << 32 | l.objid::bigint) = :key"""
-
-
 def _postgres_engine(where: DatabaseUrl, read_only: bool) -> AsyncEngine:
     settings = {
         "application_name": f"keeper pid {os.getpid()}",
         "timezone": "UTC",
         "lock_timeout": f"{BUSY_SECONDS}s",
+        # a paused writer must not keep its successor from the lease by a transaction that it left open
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
         "default_transaction_read_only": "on" if read_only else "off",
     }
     connect_args = {"timeout": 5, "command_timeout": 30, "server_settings": settings}
@@ -180,6 +180,9 @@ def _run_migrations(db: Connection) -> None:
     from alembic import command  # not needed by any other command, and slow to import
     from alembic.config import Config
 
+    if db.dialect.name == "postgresql":  # two keepers that start together on a new database: the second finds it done
+        db.execute(text(f"SET LOCAL lock_timeout = '{MIGRATION_SECONDS}s'"))
+        db.execute(text("SELECT pg_advisory_xact_lock(hashtext('keeper migrations'))"))
     config = Config()
     config.set_main_option("script_location", "keeper.adapters.storage:migrations")
     config.attributes["connection"] = db
@@ -187,6 +190,7 @@ def _run_migrations(db: Connection) -> None:
 
 
 def _stamp(db: Connection, chain_id: int, mode: Mode, shown: str) -> None:
+    lock(db)
     if _check_stamp(db, chain_id, mode, shown):
         return
     at = utc_now()

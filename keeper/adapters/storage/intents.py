@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, case, func, literal, select, text, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, literal, select, text, update
 
 from keeper.adapters.storage.errors import Conflict
+from keeper.adapters.storage.journal import append, lock
+from keeper.adapters.storage.signing import last_final, permit, take_nonce
+from keeper.adapters.storage.states import note
 from keeper.adapters.storage.tables import (
     OPEN_INTENT,
     decision,
@@ -19,12 +22,14 @@ from keeper.adapters.storage.tables import (
     transaction_reply,
 )
 from keeper.adapters.storage.types import UtcTime, fitting_uint
-from keeper.core.ledger import Attempt, Call, CycleRecord, Intent, IntentState, NewIntent
+from keeper.core.ledger import Attempt, AttemptKind, Call, CycleRecord, Intent, IntentState, NewIntent, Record
 from keeper.core.model import PlannedSwap
-from keeper.core.units import Address, Hash32, Wei
-from keeper.ports import SignedTransaction
+from keeper.core.replies import ReplyKind
+from keeper.core.units import Address, Hash32, Timestamp, Wei
+from keeper.ports import Reply, SignedTransaction, Terms
 
 _INTENT, _ATTEMPT, _SWAP = transaction_intent.c, transaction_attempt.c, rebalance_transaction.c
+_RESIGNABLE = frozenset({IntentState.SIGNED, IntentState.SENT})
 
 # outer, so that no planner starts from the decisions, of which there are many more
 _INTENTS = select(transaction_intent, decision.c.cycle_id).join(
@@ -57,6 +62,7 @@ def plan_intent(db: Connection, at: datetime, seq: int, cycle: CycleRecord, new:
         "updated_at": at,
     }
     intent_id: int = db.execute(transaction_intent.insert().returning(_INTENT.id), row).scalar_one()
+    note(db, at, intent_id, None, IntentState.PLANNED, cycle.reason)
     db.execute(
         rebalance.insert(),
         {
@@ -133,6 +139,14 @@ def intent(db: Connection, intent_id: int) -> Intent:
     return found[0]
 
 
+def final_intents(db: Connection, since_block: int) -> list[Intent]:
+    """Those that ended on the chain in blocks from there on, newest first."""
+    if not (ids := last_final(db, since_block)):
+        return []
+    found = _with_parts(db, db.execute(_INTENTS.where(_INTENT.id.in_(ids))).all())
+    return sorted(found, key=lambda each: ids.index(each.id))
+
+
 def _with_parts(db: Connection, rows: Sequence[Row[Any]]) -> list[Intent]:
     if not rows:
         return []
@@ -153,6 +167,7 @@ def _with_parts(db: Connection, rows: Sequence[Row[Any]]) -> list[Intent]:
             call=Call(row.call_to, row.call_data, row.treasury_id, row.deadline),
             swaps=tuple(_planned(swap) for swap in swaps if swap.intent_id == row.id),
             attempts=tuple(_attempt(each) for each in attempts if each.intent_id == row.id),
+            cancel_asked=row.cancel_asked,
         )
         for row in sorted(rows, key=lambda row: row.id)  # an ORDER BY would keep SQLite from the partial index
     ]
@@ -185,52 +200,77 @@ def _attempt(row: Row[Any]) -> Attempt:
         sent_at=row.sent_at,
         reply=row.reply,
         block_hash=row.block_hash,
+        kind=AttemptKind(row.kind),
+        reply_kind=None if row.reply_kind is None else ReplyKind(row.reply_kind),
+        signed_at=Timestamp(row.signed_at),
+        block_number=row.block_number,
     )
 
 
 def save_attempt(
-    db: Connection, at: datetime, intent_id: int, signed: SignedTransaction, nonce: int, max_fee: Wei, max_tip: Wei
+    db: Connection, at: datetime, intent_id: int, signed: SignedTransaction, terms: Terms, reason: str
 ) -> Attempt:
     """The first attempt fixes the nonce and makes the intent SIGNED; a later one must use the same nonce.
 
-    Raises Conflict when the intent is not waiting to be signed, or has another nonce.
+    Raises SigningForbidden where a first attempt is not allowed now, Conflict when the intent is not waiting to be
+    signed, or has another nonce. What forbids is a record of the journal: whoever is writing one is waited for, and
+    waits for this, so that after `keeper pause` has returned nothing is signed.
     """
-    first = (_INTENT.state == IntentState.PLANNED.value) & _INTENT.nonce.is_(None)
-    again = _INTENT.state.in_([IntentState.SIGNED.value, IntentState.SENT.value]) & (_INTENT.nonce == nonce)
-    signing = case((_INTENT.state == IntentState.PLANNED.value, IntentState.SIGNED.value), else_=_INTENT.state)
-    signable = update(transaction_intent).where(_INTENT.id == intent_id, first | again)
-    if not db.execute(signable.values(state=signing, nonce=nonce, updated_at=at)).rowcount:
-        raise Conflict(_why_not(db, intent_id, nonce))
+    lock(db)
+    found = _signable(db, intent_id)
+    before = IntentState(found.state)
+    state = before
+    if before is IntentState.PLANNED and found.nonce is None:
+        permit(db, intent_id, found.chain_id, terms.nonce)
+        take_nonce(db, at, found.chain_id, found.signer, terms.nonce)
+        state = IntentState.SIGNED
+    elif before not in _RESIGNABLE or found.nonce != terms.nonce:
+        raise Conflict(_why_not(found, terms.nonce))
+    changed = update(transaction_intent).where(_INTENT.id == intent_id)
+    db.execute(changed.values(state=state.value, nonce=terms.nonce, updated_at=at))
+    note(db, at, intent_id, before, state, reason)
     row = {
         "intent_id": intent_id,
         "hash": signed.hash,
         "raw": signed.raw,
-        "nonce": nonce,
-        "max_fee": max_fee,
-        "max_tip": max_tip,
+        "nonce": terms.nonce,
+        "max_fee": terms.fees.max_fee,
+        "max_tip": terms.fees.max_tip,
+        "kind": terms.kind.value,
+        "signed_at": terms.signed_at,
         "created_at": at,
     }
     return _attempt(db.execute(transaction_attempt.insert().returning(transaction_attempt), row).one())
 
 
-def _why_not(db: Connection, intent_id: int, nonce: int) -> str:
-    found = intent(db, intent_id)
+def _signable(db: Connection, intent_id: int) -> Row[Any]:
+    """Locked until the transaction ends, so that two signers of one intent queue. Raises LookupError."""
+    wanted = select(transaction_intent).where(_INTENT.id == intent_id).with_for_update()
+    row = db.execute(wanted).one_or_none()
+    if row is None:
+        raise LookupError(f"there is no intent {intent_id}")
+    return row
+
+
+def _why_not(found: Row[Any], nonce: int) -> str:
     if found.nonce is not None and found.nonce != nonce:
-        return f"intent {intent_id} has nonce {found.nonce} and never gets another ({nonce})"
-    return f"intent {intent_id} is {found.state.value} and cannot be signed"
+        return f"intent {found.id} has nonce {found.nonce} and never gets another ({nonce})"
+    return f"intent {found.id} is {found.state} and cannot be signed"
 
 
-def mark_sent(db: Connection, at: datetime, attempt_id: int, sent_at: datetime, reply: str) -> None:
-    """Notes one sending and what the node said. Any reply, and none, counts as sent."""
+def mark_sent(db: Connection, at: datetime, attempt_id: int, sent_at: datetime, reply: Reply, outcome: Record) -> None:
+    """Notes one sending and what was said. Any reply, and none, counts as sent."""
+    lock(db)
     sent = update(transaction_attempt).where(_ATTEMPT.id == attempt_id)
     # the literal says its type: coalesce would take it for any datetime, and SQLite would lose the zone
-    sent = sent.values(sent_at=func.coalesce(_ATTEMPT.sent_at, literal(sent_at, UtcTime)), reply=reply)
+    first = func.coalesce(_ATTEMPT.sent_at, literal(sent_at, UtcTime))
+    sent = sent.values(sent_at=first, reply=reply.text, reply_kind=reply.kind.value)
     intent_id = db.execute(sent.returning(_ATTEMPT.intent_id)).scalar_one_or_none()
     if intent_id is None:
         raise LookupError(f"there is no attempt {attempt_id}")
-    db.execute(transaction_reply.insert(), {"attempt_id": attempt_id, "sent_at": sent_at, "reply": reply})
-    db.execute(
-        update(transaction_intent)
-        .where(_INTENT.id == intent_id, _INTENT.state == IntentState.SIGNED.value)
-        .values(state=IntentState.SENT.value, updated_at=at)
-    )
+    said = {"attempt_id": attempt_id, "sent_at": sent_at, "reply": reply.text, "kind": reply.kind.value}
+    db.execute(transaction_reply.insert(), said)
+    signed = update(transaction_intent).where(_INTENT.id == intent_id, _INTENT.state == IntentState.SIGNED.value)
+    if db.execute(signed.values(state=IntentState.SENT.value, updated_at=at)).rowcount:
+        note(db, at, intent_id, IntentState.SIGNED, IntentState.SENT, reply.text)
+    append(db, [outcome], at)

@@ -1,4 +1,4 @@
-"""One keeper process per database: an flock beside a SQLite file, a session's advisory lock on PostgreSQL."""
+"""One keeper process per SQLite file: an flock beside it. On PostgreSQL a lease says who may write (`lease.py`)."""
 
 import fcntl
 import os

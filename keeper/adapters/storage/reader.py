@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select, text
 
 from keeper.adapters.storage import journal as chain
+from keeper.adapters.storage import transaction_reader as transactions
 from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.tables import (
     OPEN_INTENT,
@@ -110,9 +111,9 @@ _ALLOCATIONS = (
     .order_by(fund_asset_allocation.c.fund_id, fund_asset_allocation.c.position)
 )
 
-_OPEN_INTENTS = select(_INTENT.id, _INTENT.fund_id, _INTENT.state, _INTENT.nonce, _INTENT.created_at).where(
-    text(OPEN_INTENT)
-)
+_OPEN_INTENTS = select(
+    _INTENT.id, _INTENT.fund_id, _INTENT.state, _INTENT.nonce, _INTENT.created_at, _INTENT.cancel_asked
+).where(text(OPEN_INTENT))
 
 
 class SqlReader:
@@ -137,12 +138,33 @@ class SqlReader:
         return await self._db.read(_rows, wanted.order_by(alert.c.last_seen_at.desc(), alert.c.id.desc()).limit(limit))
 
     async def status(self) -> list[Mapping[str, Any]]:
-        """Per fund: itself, its `job`, last `decision`, `budgets`, `allocations`, open `intent` and open `alerts`.
+        """Per fund: itself, its `job`, last `decision`, `budgets`, `allocations`, open `intent` and open `alerts`; and
+        why nothing is signed: its `breaker`, the `hold` of its signer, each None when it does not forbid.
 
         `budgets` is what the treasury would have let the fund spend when that decision was made: by name (loss,
         turnover) `left` and `cap`, 10^18 is the whole NAV, and `window_seconds`. None when the treasury was not seen.
         """
         return await self._db.read(_status)
+
+    async def transactions(self, fund_id: int | None, limit: int) -> list[dict[str, Any]]:
+        """One row per intent, newest first, with the attempt that was mined or else the newest."""
+        return await self._db.read(transactions.transactions, fund_id, limit)
+
+    async def transaction(self, intent_id: int) -> dict[str, Any] | None:
+        """One intent with its `attempts`, their `replies`, and the `events` of its states."""
+        return await self._db.read(transactions.transaction, intent_id)
+
+    async def hashes(self) -> frozenset[str]:
+        """Of every transaction that was ever signed."""
+        return await self._db.read(transactions.hashes)
+
+    async def breakers(self) -> list[dict[str, Any]]:
+        """Per fund; `reason` is None while its breaker is closed."""
+        return await self._db.read(transactions.breakers)
+
+    async def lease(self) -> Mapping[str, Any]:
+        """Who may write: holder, epoch, expires_at, released."""
+        return await self._db.read(transactions.lease)
 
     async def record(self, content: Hash32) -> Mapping[str, Any] | None:
         """The journal's record of that content hash, such as the `decision` of an event on the chain."""
@@ -189,6 +211,8 @@ def _status(db: Connection) -> list[Mapping[str, Any]]:
     intents = {row["fund_id"]: row for row in _rows(db, _OPEN_INTENTS)}
     allocations = _rows(db, _ALLOCATIONS)
     alerts = _rows(db, select(alert).where(alert.c.cleared_at.is_(None)).order_by(alert.c.id))
+    breakers = {row["fund_id"]: row["reason"] for row in transactions.breakers(db)}
+    holds = transactions.holds(db)
     secrets = ("keystore_file", "password_file")
     return [
         {
@@ -197,6 +221,8 @@ def _status(db: Connection) -> list[Mapping[str, Any]]:
             "decision": newest.get(fund["id"]),
             "budgets": budgets.get(fund["id"]),
             "intent": intents.get(fund["id"]),
+            "breaker": breakers[fund["id"]],
+            "hold": holds.get(fund["signer"]),
             "allocations": [row for row in allocations if row["fund_id"] == fund["id"]],
             "alerts": [row for row in alerts if row["fund_id"] == fund["id"]],
         }

@@ -13,7 +13,7 @@ from keeper.adapters.storage.allocations import allocate, meet
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.journal import append, lock
 from keeper.adapters.storage.statements import Insertion, per_dialect
-from keeper.adapters.storage.states import CLOSED, clear_receipt, move
+from keeper.adapters.storage.states import CLOSED, clear_receipt, move, receipt_columns
 from keeper.adapters.storage.tables import (
     asset,
     decision,
@@ -47,13 +47,15 @@ def settle(db: Connection, at: datetime, settlement: Settlement) -> None:
         raise Conflict(f"intent {found.id} is {found.state} and cannot become {settlement.state.value}")
     if not _same_place(attempt, receipt):
         clear_receipt(db, found.id)  # mined elsewhere before: what that receipt said no longer holds
-    _note_gas(db, attempt.id, receipt, settlement)
+    gas = receipt_columns(receipt, settlement.mined_at) | {"gas_cost_usd": settlement.gas_cost}
+    db.execute(update(transaction_attempt).where(_ATTEMPT.id == attempt.id), gas)
     _note_swaps(db, found.id, receipt)
     _note_rebalance(db, at, found.id, settlement)
     meet(db, at, settlement.assets_after)
     _note_holdings(db, found.id, settlement.assets_after)
     allocate(db, at, found.fund_id, receipt.block_number, found.share_supply, settlement.assets_after)
-    move(db, at, found.id, settlement.state)
+    reason = f"receipt of {receipt.tx_hash} in block {receipt.block_number}"
+    move(db, at, found.id, IntentState(found.state), settlement.state, reason)
     append(db, [settlement.outcome], at)
     raise_alerts(db, at, settlement.alerts)
 
@@ -80,23 +82,6 @@ def _attempt_row(db: Connection, intent_id: int, receipt: Receipt) -> Row[Any]:
 
 def _same_place(attempt: Row[Any], receipt: Receipt) -> bool:
     return bool(attempt.block_hash == receipt.block_hash and attempt.tx_index == receipt.tx_index)
-
-
-def _note_gas(db: Connection, attempt_id: int, receipt: Receipt, settlement: Settlement) -> None:
-    db.execute(
-        update(transaction_attempt).where(_ATTEMPT.id == attempt_id),
-        {
-            "block_number": receipt.block_number,
-            "block_hash": receipt.block_hash,
-            "tx_index": receipt.tx_index,
-            "gas_used": receipt.gas_used,
-            "effective_gas_price": receipt.effective_gas_price,
-            "l1_fee": receipt.l1_fee,
-            "gas_cost_wei": receipt.gas_used * receipt.effective_gas_price + (receipt.l1_fee or 0),
-            "gas_cost_usd": settlement.gas_cost,
-            "revert_reason": receipt.revert_reason,
-        },
-    )
 
 
 def _note_swaps(db: Connection, intent_id: int, receipt: Receipt) -> None:
@@ -164,6 +149,7 @@ def _note_rebalance(db: Connection, at: datetime, intent_id: int, settlement: Se
             "turnover": event.turnover if event else None,
             "loss": event.loss if event else None,
             "settled_at": at,
+            "mined_at": settlement.mined_at,
         },
     )
 

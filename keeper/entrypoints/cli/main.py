@@ -6,6 +6,7 @@ import typer
 
 from keeper import __version__
 from keeper.entrypoints.cli import (
+    breaker,
     config,
     db,
     deploy,
@@ -15,10 +16,12 @@ from keeper.entrypoints.cli import (
     launch,
     pause,
     plan,
+    reconcile,
     run,
     status,
     trades,
     treasury,
+    tx,
 )
 from keeper.entrypoints.cli.console import open_closed_streams
 
@@ -41,6 +44,9 @@ app.command("deploy")(deploy.deploy)
 app.command("launch")(launch.launch)
 app.command("handover")(handover.handover)
 app.command("doctor")(doctor.doctor)
+app.command("reconcile")(reconcile.reconcile)
+app.add_typer(tx.app, name="tx")
+app.add_typer(breaker.app, name="breaker")
 app.add_typer(funds.app, name="funds")
 app.add_typer(config.app, name="config")
 app.add_typer(treasury.app, name="treasury")

@@ -1,6 +1,7 @@
 """`keeper run`: the daemon."""
 
 import asyncio
+import resource
 import signal
 from typing import Annotated
 
@@ -14,7 +15,10 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, plan and simulate; sign nothing.")] = False,
     max_cycles: Annotated[int | None, typer.Option(min=1, help="Stop after this many cycles of all funds.")] = None,
 ) -> None:
-    """Keep the funds at their targets until SIGTERM. Signs only with SEND_TRANSACTIONS=true."""
+    """Keep the funds at their targets until SIGTERM. Signs only with SEND_TRANSACTIONS=true.
+
+    On PostgreSQL a second one waits as a standby, and takes over when the first one's lease has expired.
+    """
     perform(lambda: _run(once, dry_run, max_cycles))
 
 
@@ -26,7 +30,9 @@ async def _run(once: bool, dry_run: bool, max_cycles: int | None) -> Exit:
     from keeper.core.ledger import Action
     from keeper.settings import Settings
     from keeper.wiring.daemon import open_world
+    from keeper.wiring.leading import StandbyEnded
 
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the key
     settings = Settings.load()
     configure(settings.log_format, settings.log_level, settings.secrets())
     log = structlog.get_logger()
@@ -34,11 +40,19 @@ async def _run(once: bool, dry_run: bool, max_cycles: int | None) -> Exit:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
 
-    async with open_world(settings, dry_run=dry_run) as (world, library):
-        log.info("keeper started", mode=world.mode.value, chain=settings.chain_id, database=library.database.shown)
-        scheduler = Scheduler(world, stop, max_cycles)
-        results = await (scheduler.run_once() if once else scheduler.run())
-        log.info("keeper stopped", cycles=scheduler.started)
+    try:
+        async with open_world(settings, dry_run=dry_run, stop=stop, wait=not once) as (world, library):
+            log.info("keeper started", mode=world.mode.value, chain=settings.chain_id, database=library.database.shown)
+            scheduler = Scheduler(world, stop, max_cycles)
+            results = await (scheduler.run_once() if once else scheduler.run())
+            lost = scheduler.fenced or world.lease.lost
+            log.info("keeper stopped", cycles=scheduler.started)
+    except StandbyEnded:
+        log.info("standby ended")
+        return Exit.FINE
+    if lost is not None:
+        complain(lost)
+        return Exit.CHECK
     if not once:
         return Exit.FINE
     stopped = [result for result in results if result.action in (Action.BLOCKED, Action.REVERTED, Action.FAILED)]

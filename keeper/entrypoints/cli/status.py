@@ -83,10 +83,15 @@ def _headline(fund: Mapping[str, Any]) -> str:
     decision = fund["decision"]
     if fund["paused"]:
         return "paused by the operator (`keeper resume` goes on)"
+    if fund["hold"]:
+        return f"not signing, its signer is on hold: {fund['hold']} (`keeper reconcile --dry-run` shows more)"
+    if fund["breaker"]:
+        return f"not trading, its breaker is open: {fund['breaker']} (`keeper breaker reset` after a look)"
     if decision is None:
         return "no cycle yet"
     if fund["intent"]:
-        return f"a transaction is open ({fund['intent']['state']})"
+        cancelling = ", to be cancelled" if fund["intent"]["cancel_asked"] else ""
+        return f"a transaction is open ({fund['intent']['state']}{cancelling}): `keeper tx show {fund['intent']['id']}`"
     if decision["action"] in ("blocked", "reverted", "failed"):
         return f"not trading: {decision['reason']}"
     if decision["action"] == "held":

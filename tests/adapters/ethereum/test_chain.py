@@ -14,8 +14,9 @@ from keeper.adapters.ethereum.codec import AbiCodec
 from keeper.adapters.ethereum.signer import LocalSigner
 from keeper.core.ledger import Call, Receipt
 from keeper.core.model import Block, Fund, PlannedSwap, Treasury
+from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, BaseUnits, Hash32, Timestamp, UsdE18, Wei
-from keeper.ports import Account, SignedTransaction, Simulated, SimulatedRevert
+from keeper.ports import Account, Reply, SignedTransaction, Simulated, SimulatedRevert
 from scripts.localchain import accounts
 from scripts.localchain.chain import LocalChain
 from scripts.localchain.node import Tx
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.adapter, pytest.mark.xdist_group("ethereum")]
 
 DECISION = Hash32("0x" + "d1" * 32)
 GWEI = 10**9
+ACCEPTED = Reply("accepted", ReplyKind.ACCEPTED)
 KEEPER = LocalSigner.from_raw_key("0x" + accounts.keeper_key().key.hex(), 31337)
 
 
@@ -87,7 +89,7 @@ async def test_a_rebalance_from_rehearsal_to_receipt(chain: EthereumChain, funds
     assert account.tip > 0
 
     transaction = signed(call, account, simulated.gas * 12 // 10)
-    assert await chain.send(transaction.raw) == "accepted"
+    assert await chain.send(transaction.raw) == ACCEPTED
     receipt = await mined_receipt(chain, transaction.hash, before.address)
     assert receipt.succeeded
     assert receipt.revert_reason is None
@@ -111,7 +113,7 @@ async def test_a_rebalance_from_rehearsal_to_receipt(chain: EthereumChain, funds
 async def mined_receipt(chain: EthereumChain, tx_hash: Hash32, treasury: Address) -> Receipt:
     """A node takes bytes first and mines them a moment later, whatever its mining mode."""
     async with asyncio.timeout(20):
-        while (receipt := await chain.receipt(tx_hash, treasury)) is None:
+        while (receipt := (await chain.receipts([tx_hash], treasury))[0]) is None:
             await asyncio.sleep(0.01)
     return receipt
 
@@ -191,7 +193,7 @@ async def test_a_reverted_transaction_says_why(chain: EthereumChain, funds: list
     head, treasury = await look(chain, funds[1])
     call = encode(treasury, head, orders(treasury), treasury_id=9)
     transaction = signed(call, await chain.account(KEEPER.address), 500_000)
-    assert await chain.send(transaction.raw) == "accepted"
+    assert await chain.send(transaction.raw) == ACCEPTED
     receipt = await mined_receipt(chain, transaction.hash, treasury.address)
     assert not receipt.succeeded
     assert receipt.revert_reason == "BadId: given 9, expected 1"
@@ -201,7 +203,7 @@ async def test_a_reverted_transaction_says_why(chain: EthereumChain, funds: list
 async def test_out_of_gas_is_told(chain: EthereumChain, funds: list[Fund]) -> None:
     head, treasury = await look(chain, funds[1])
     transaction = signed(encode(treasury, head, orders(treasury)), await chain.account(KEEPER.address), 60_000)
-    assert await chain.send(transaction.raw) == "accepted"
+    assert await chain.send(transaction.raw) == ACCEPTED
     receipt = await mined_receipt(chain, transaction.hash, treasury.address)
     assert not receipt.succeeded
     assert receipt.revert_reason == "OutOfGas: the call needs more gas than it was given"
@@ -214,14 +216,58 @@ async def test_replies_to_sending_are_told_as_they_are(
     head, treasury = await look(chain, funds[1])
     account = await chain.account(KEEPER.address)
     transaction = signed(encode(treasury, head, orders(treasury)), account, 500_000)
-    assert await chain.send(transaction.raw) == "accepted"
-    assert await chain.receipt(transaction.hash, treasury.address) is None
+    assert await chain.send(transaction.raw) == ACCEPTED
+    assert await chain.receipts([transaction.hash], treasury.address) == [None]
     assert (await chain.account(KEEPER.address)).pending_nonce == account.nonce + 1
-    assert (await chain.send(transaction.raw)).startswith("error: transaction already imported")
+    assert await chain.send(transaction.raw) == Reply("error: transaction already imported", ReplyKind.KNOWN)
     local.node.mine()
-    assert (await chain.send(transaction.raw)).startswith("error: nonce too low")
-    assert (await chain.send(b"\x02\xc0")).startswith("error: ")
+    late = await chain.send(transaction.raw)
+    assert late.text.startswith("error: nonce too low")
+    assert late.kind is ReplyKind.NONCE_LOW
+    broken = await chain.send(b"\x02\xc0")
+    assert broken.text.startswith("error: ")
+    assert broken.kind is ReplyKind.FATAL
     assert (await mined_receipt(chain, transaction.hash, treasury.address)).succeeded
+
+
+async def test_a_cancellation_has_a_receipt_too(local: LocalChain, chain: EthereumChain, funds: list[Fund]) -> None:
+    """A transfer of nothing to oneself, asked for together with the trade whose nonce it took."""
+    local.node.mine_every(0)
+    head, treasury = await look(chain, funds[1])
+    account = await chain.account(KEEPER.address)
+    trade = signed(encode(treasury, head, orders(treasury)), account, 500_000)
+    nothing = Call(KEEPER.address, b"", 0, Timestamp(0))
+    cancel = signed(nothing, account, 21_000, max_fee=Wei(200 * GWEI), max_tip=Wei(2 * GWEI))
+    assert await chain.send(trade.raw) == ACCEPTED
+    assert await chain.send(cancel.raw) == ACCEPTED
+    local.node.mine()
+    await mined_receipt(chain, cancel.hash, treasury.address)
+    gone, receipt = await chain.receipts([trade.hash, cancel.hash], treasury.address)
+    assert gone is None
+    assert receipt is not None
+    assert receipt.succeeded
+    assert (receipt.gas_used, receipt.fills, receipt.event, receipt.transfers) == (21_000, (), None, ())
+
+
+async def test_a_nonce_is_spent_elsewhere_once_that_is_final_and_no_hash_has_a_receipt(
+    local: LocalChain, chain: EthereumChain, funds: list[Fund]
+) -> None:
+    account = await chain.account(KEEPER.address)
+    foreign = signed(Call(KEEPER.address, b"", 0, Timestamp(0)), account, 21_000)
+    ours = Hash32("0x" + "77" * 32)
+    assert await chain.send(foreign.raw) == ACCEPTED
+    await mined_receipt(chain, foreign.hash, funds[1].treasury)
+    assert not await chain.spent_elsewhere(KEEPER.address, account.nonce, [ours])
+    for _ in range(3):
+        local.node.mine()
+    assert await chain.spent_elsewhere(KEEPER.address, account.nonce, [ours])
+    assert not await chain.spent_elsewhere(KEEPER.address, account.nonce, [ours, foreign.hash])
+    assert not await chain.spent_elsewhere(KEEPER.address, account.nonce + 1, [ours])
+    async with EthereumChain(local.url, 31337, finality=50) as deep:
+        assert not await deep.spent_elsewhere(KEEPER.address, account.nonce, [ours])
+    async with EthereumChain(local.url, 31337, finality=1) as shallow:
+        assert await shallow.spent_elsewhere(KEEPER.address, account.nonce, [ours])
+        assert await shallow.finalized() == (await shallow.head()).number - 1
 
 
 async def test_heads_blocks_and_finality(local: LocalChain, chain: EthereumChain) -> None:

@@ -1,5 +1,6 @@
 """Nodes that lack a method, forget a field or answer for something else: substituted where it is safe, else refused."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,9 @@ from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.rehearsal import needed_gas
 from keeper.core.ledger import Call
 from keeper.core.model import Block
+from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, Hash32, Timestamp, Wei
-from keeper.ports import Account, ChainUnavailable, Simulated
+from keeper.ports import Account, ChainUnavailable, Reply, Simulated
 from scripts.localchain import accounts
 from tests.adapters.ethereum.fake_node import Refusal, answering, fake_node
 
@@ -51,6 +53,11 @@ Ask = Callable[[EthereumChain], Any]
 async def ask(answers: dict[str, Any], question: Ask) -> Any:
     async with fake_node(answering(answers)) as node, EthereumChain(node.url(), 1) as chain:
         return await question(chain)
+
+
+async def only_receipt(chain: EthereumChain) -> Any:
+    (receipt,) = await chain.receipts([HASH], TREASURY)
+    return receipt
 
 
 async def test_a_header_is_read() -> None:
@@ -101,7 +108,7 @@ async def test_another_block_than_asked_for_is_refused() -> None:
 )  # fmt: skip
 async def test_a_receipt_that_is_not_whole_is_refused(receipt: Any, said: str) -> None:
     with pytest.raises(ChainUnavailable, match=f"eth_getTransactionReceipt: answered {said}|{said}"):
-        await ask({"eth_getTransactionReceipt": receipt}, lambda chain: chain.receipt(HASH, TREASURY))
+        await ask({"eth_getTransactionReceipt": receipt}, only_receipt)
 
 
 async def test_a_rollups_fee_and_foreign_logs() -> None:
@@ -115,16 +122,14 @@ async def test_a_rollups_fee_and_foreign_logs() -> None:
     ]
     receipt = await ask(
         {"eth_getTransactionReceipt": RECEIPT | {"l1Fee": "0x9", "logs": logs}},
-        lambda chain: chain.receipt(HASH, TREASURY),
+        only_receipt,
     )
     assert receipt.l1_fee == 9
     assert [(log.sender, log.recipient, log.amount) for log in receipt.transfers] == [(TREASURY, accounts.OWNER, 5)]
 
 
 async def test_a_reverted_receipt_counts_even_when_nobody_knows_why() -> None:
-    receipt = await ask(
-        {"eth_getTransactionReceipt": RECEIPT | {"status": "0x0"}}, lambda chain: chain.receipt(HASH, TREASURY)
-    )
+    receipt = await ask({"eth_getTransactionReceipt": RECEIPT | {"status": "0x0"}}, only_receipt)
     assert (receipt.succeeded, receipt.revert_reason) == (False, None)
 
 
@@ -161,8 +166,37 @@ async def test_a_rehearsal_without_state_overrides_is_an_outage() -> None:
 async def test_the_answer_to_sending_is_checked_against_the_bytes() -> None:
     raw = b"\x02\x01"
     right = {"eth_sendRawTransaction": "0x" + keccak(raw).hex()}
-    assert await ask(right, lambda chain: chain.send(raw)) == "accepted"
+    assert await ask(right, lambda chain: chain.send(raw)) == Reply("accepted", ReplyKind.ACCEPTED)
     reply = await ask({"eth_sendRawTransaction": HASH}, lambda chain: chain.send(raw))
-    assert reply == f"error: the node answered with another hash, {HASH}"
-    with pytest.raises(ChainUnavailable):
-        await ask({"eth_sendRawTransaction": None}, lambda chain: chain.send(raw))
+    assert reply == Reply(f"error: the node answered with another hash, {HASH}", ReplyKind.UNKNOWN)
+    reply = await ask({"eth_sendRawTransaction": None}, lambda chain: chain.send(raw))
+    assert reply.kind is ReplyKind.UNKNOWN
+    assert re.fullmatch(
+        r"no reply: RPC http://127.0.0.1:\d+: eth_sendRawTransaction: answered null where a hash belongs", reply.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (Refusal(-32000, "already known"), ReplyKind.KNOWN),
+        (Refusal(-32009, "The price is wrong"), ReplyKind.LOW_FEE),
+        (Refusal(-32003, "Intrinsic gas exceeds gas limit"), ReplyKind.FATAL),
+        (Refusal(-32000, "the pool is full"), ReplyKind.UNKNOWN),
+    ],
+)
+async def test_a_refusal_of_a_sending_is_told_and_classified(refusal: Refusal, kind: ReplyKind) -> None:
+    reply = await ask({"eth_sendRawTransaction": refusal}, lambda chain: chain.send(b"\x02"))
+    assert reply == Reply(f"error: {refusal.message}", kind)
+
+
+async def test_receipts_come_in_one_request_each_at_its_place() -> None:
+    other = Hash32("0x" + "cd" * 32)
+    answers = {"eth_getTransactionReceipt": lambda tx_hash: RECEIPT if tx_hash == HASH else None}
+    async with fake_node(answering(answers)) as node, EthereumChain(node.url(), 1) as chain:
+        missing, mined = await chain.receipts([other, HASH], TREASURY)
+        assert missing is None
+        assert mined is not None
+        assert mined.tx_hash == HASH
+        assert await chain.receipts([], TREASURY) == []
+        assert len(node.bodies) == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +15,9 @@ from keeper.adapters.ethereum import provider, wire
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.provider import RpcError, StrictHTTPProvider
 from keeper.adapters.ethereum.rpc import Request, Rpc
+from keeper.core.replies import ReplyKind
 from keeper.core.units import ZERO_ADDRESS
-from keeper.ports import ChainUnavailable
+from keeper.ports import ChainUnavailable, Reply
 from tests.adapters.ethereum.fake_node import (
     Refusal,
     answering,
@@ -161,10 +163,11 @@ async def test_a_question_on_a_connection_that_died_idle_is_asked_again_but_a_tr
         assert len(node.bodies) == 3
 
         node.respond = drop_once
-        with pytest.raises(ChainUnavailable, match=f"eth_sendRawTransaction: {said}"):
-            await chain.send(b"\x02")
+        lost = await chain.send(b"\x02")
+        assert lost.kind is ReplyKind.UNKNOWN
+        assert re.match(f"no reply: RPC {re.escape(node.url(''))}: eth_sendRawTransaction: {said}", lost.text)
         assert [body["method"] for body in node.bodies].count("eth_sendRawTransaction") == 1
-        assert await chain.send(b"\x02") == "error: nonce too low"
+        assert await chain.send(b"\x02") == Reply("error: nonce too low", ReplyKind.NONCE_LOW)
         await chain.close()
 
 

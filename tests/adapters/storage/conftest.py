@@ -16,7 +16,7 @@ from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.reader import SqlReader
 from keeper.adapters.storage.tables import metadata
 from keeper.core.journal import GENESIS
-from keeper.core.ledger import Mode
+from keeper.core.ledger import Attempt, Intent, Mode, RecordKind
 from keeper.core.model import Fund
 from tests.adapters.storage import scenes
 from tests.adapters.storage.postgres import PostgresServer
@@ -69,9 +69,11 @@ async def _wipe(server: PostgresServer) -> None:
     admin = await asyncpg.connect(server.url(READY))
     try:
         deletions = ";".join(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)
+        # the two rows that the migrations make
         head = f"INSERT INTO journal_head VALUES (1, 0, '{GENESIS}')"
+        lease = "INSERT INTO writer_lease (id, epoch, holder, released) VALUES (1, 0, '', TRUE)"
         # as a replica: without triggers and foreign keys, as no keeper ever connects
-        await admin.execute(f"SET session_replication_role = replica; {deletions}; {head}")
+        await admin.execute(f"SET session_replication_role = replica; {deletions}; {head}; {lease}")
     finally:
         await admin.close()
 
@@ -142,6 +144,22 @@ async def fund(books: SqlBooks) -> Fund:
     added = await books.add_fund("main", scenes.TREASURY, scenes.SIGNER, scenes.USDC, "key.json", "password")
     await books.put_policy(added.id, {"DRIFT_THRESHOLD": "0.05"}, {}, "operator", "first")
     return added
+
+
+@pytest.fixture
+async def intent(books: SqlBooks, fund: Fund) -> Intent:
+    """Planned."""
+    intent_id = await books.commit_cycle(scenes.trading(fund.id))
+    assert intent_id
+    return await books.intent(intent_id)
+
+
+@pytest.fixture
+async def sent(books: SqlBooks, intent: Intent) -> Attempt:
+    """Its first attempt, with the signer's first nonce: accepted by the node."""
+    attempt = await books.save_attempt(intent.id, scenes.signed(), scenes.terms(), "signed")
+    await books.mark_sent(attempt.id, scenes.SENT_AT, scenes.ACCEPTED, scenes.record(RecordKind.OUTCOME))
+    return attempt
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from keeper.adapters.storage.tables import metadata
+from keeper.core.fees import FeeQuote
 from keeper.core.ledger import (
     Action,
     AssetLine,
+    AttemptKind,
     Call,
     CycleRecord,
     Intent,
@@ -26,8 +28,9 @@ from keeper.core.ledger import (
     SwapFill,
 )
 from keeper.core.model import GuardResult, PlannedSwap, Policy, PriceSource, PriceVote, Verdict
+from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
-from keeper.ports import SignedTransaction
+from keeper.ports import Reply, SignedTransaction, Terms
 from tests.factories import hash32, policy
 
 CHAIN = 31337
@@ -35,6 +38,11 @@ TREASURY = Address("0x7000000000000000000000000000000000000007")
 SIGNER = Address("0x5000000000000000000000000000000000000005")
 WETH, USDT, USDC = (Address(f"0x{n:040x}") for n in (0xE, 0xD, 0xC))
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+SENT_AT = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
+SIGNED_AT = Timestamp(1_700_000_101)
+FEES = FeeQuote(Wei(10**11), Wei(10**9))
+ACCEPTED = Reply("accepted", ReplyKind.ACCEPTED)
+SILENCE = Reply("no answer within 10 s", ReplyKind.UNKNOWN)
 SUPPLY = 3 * 10**21
 _numbers = count(1)
 
@@ -142,6 +150,11 @@ def signed(number: int | None = None) -> SignedTransaction:
     return SignedTransaction(b"\x02\x00\xff" + number.to_bytes(200, "big"), hash32(10**9 + number))
 
 
+def terms(nonce: int = 0, **changes: Any) -> Terms:
+    """Of a trade; a signer that is new to the books begins at 0."""
+    return replace(Terms(nonce, FEES, AttemptKind.TRADE, SIGNED_AT), **changes)
+
+
 FILLS = (
     SwapFill(
         3, WETH, USDC, BaseUnits(10**18), BaseUnits(1_999_000_000), UsdE18(2_000 * 10**18), UsdE18(1_999 * 10**18)
@@ -182,6 +195,7 @@ def settlement(intent: Intent, mined: Receipt, state: IntentState = IntentState.
         assets_after=lines(weth=4 * 10**18),
         nav_after=UsdE18(10**24 - 5),
         tracking_error_bps_after=Decimal("0.1000"),
+        mined_at=Timestamp(1_700_000_000 + mined.block_number),
         outcome=record(RecordKind.OUTCOME, intent.fund_id, state=state.value),
     )
     return replace(whole, **changes)

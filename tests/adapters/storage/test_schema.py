@@ -1,5 +1,6 @@
 """Migrations: from nothing to exactly the tables the code names, also from an installed wheel."""
 
+import asyncio
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,9 @@ from sqlalchemy import Connection, text
 
 from keeper.adapters.storage.books import SqlBooks
 from keeper.adapters.storage.database import Database
+from keeper.adapters.storage.reader import SqlReader
 from keeper.adapters.storage.tables import SCHEMA_VERSION, metadata
+from keeper.core.ledger import Mode
 from keeper.ports import BooksUnavailable
 from tests.adapters.storage import scenes
 from tests.adapters.storage.conftest import Backend
@@ -41,6 +44,20 @@ async def test_upgrade_from_nothing_gives_the_tables_of_the_code(backend: Backen
         assert await database.read(differences) == []
     finally:
         await database.close()
+
+
+async def test_two_that_start_together_make_it_once(backend: Backend) -> None:
+    url = await backend.empty()
+    both = [await Database.open(url) for _ in range(2)]
+    try:
+        await asyncio.gather(*(database.upgrade() for database in both))
+        await asyncio.gather(*(database.stamp(scenes.CHAIN, Mode.LIVE) for database in both))
+        assert [await database.is_current() for database in both] == [True, True]
+        assert len([record async for record in SqlReader(both[0]).journal()]) == 1
+        assert (await SqlReader(both[1]).lease())["epoch"] == 0
+    finally:
+        for database in both:
+            await database.close()
 
 
 def test_the_code_wants_the_newest_revision() -> None:

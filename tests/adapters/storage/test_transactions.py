@@ -1,8 +1,7 @@
-"""Intents, attempts and settlements: bytes before sending, one nonce for ever, and what the receipt really says."""
+"""Settlements: what the receipt really says, once, in every row that it concerns; and ends without one."""
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -14,79 +13,15 @@ from keeper.adapters.storage.books import SqlBooks
 from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.reader import SqlReader
-from keeper.adapters.storage.tables import fund_asset_allocation, rebalance, rebalance_history, transaction_reply
+from keeper.adapters.storage.tables import fund_asset_allocation, rebalance, rebalance_history
 from keeper.core.ledger import Alert, AlertKind, Attempt, Intent, IntentState
 from keeper.core.model import Fund
-from keeper.core.units import BaseUnits, Wei
+from keeper.core.units import BaseUnits
 from tests.adapters.storage import scenes
 from tests.adapters.storage.test_cycles import rows
 from tests.factories import address, hash32
 
 pytestmark = pytest.mark.adapter
-
-FEES = {"max_fee": Wei(10**11), "max_tip": Wei(10**9)}
-SENT_AT = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
-
-
-@pytest.fixture
-async def intent(books: SqlBooks, fund: Fund) -> Intent:
-    intent_id = await books.commit_cycle(scenes.trading(fund.id))
-    assert intent_id
-    return await books.intent(intent_id)
-
-
-@pytest.fixture
-async def sent(books: SqlBooks, intent: Intent) -> Attempt:
-    attempt = await books.save_attempt(intent.id, scenes.signed(), nonce=9, **FEES)
-    await books.mark_sent(attempt.id, SENT_AT, "ok")
-    return attempt
-
-
-async def test_attempt_is_read_back_byte_for_byte(books: SqlBooks, intent: Intent) -> None:
-    bytes_ = scenes.signed()
-    attempt = await books.save_attempt(intent.id, bytes_, nonce=9, **FEES)
-    assert (attempt.raw, attempt.hash, attempt.nonce) == (bytes_.raw, bytes_.hash, 9)
-    assert (attempt.sent_at, attempt.reply) == (None, None)
-    stored = await books.intent(intent.id)
-    assert stored == replace(intent, state=IntentState.SIGNED, nonce=9, attempts=(attempt,))
-
-
-async def test_replies_are_all_kept_and_any_counts_as_sent(
-    books: SqlBooks, database: Database, intent: Intent, sent: Attempt
-) -> None:
-    later = SENT_AT + timedelta(seconds=48)
-    await books.mark_sent(sent.id, later, "timeout")
-    stored = await books.intent(intent.id)
-    assert stored.state is IntentState.SENT
-    assert (stored.attempts[0].sent_at, stored.attempts[0].reply) == (SENT_AT, "timeout")
-    replies = [(row["sent_at"], row["reply"]) for row in await rows(database, transaction_reply)]
-    assert replies == [(SENT_AT, "ok"), (later, "timeout")]
-    with pytest.raises(LookupError):
-        await books.mark_sent(sent.id + 1, SENT_AT, "ok")
-
-
-async def test_an_intent_never_gets_a_second_nonce(
-    books: SqlBooks, intent: Intent, sent: Attempt, everything: Any
-) -> None:
-    before = await everything()
-    with pytest.raises(Conflict, match=r"has nonce 9 and never gets another \(10\)"):
-        await books.save_attempt(intent.id, scenes.signed(), nonce=10, **FEES)
-    assert await everything() == before
-    raised = await books.save_attempt(intent.id, scenes.signed(), nonce=9, max_fee=Wei(2 * 10**11), max_tip=Wei(2))
-    stored = await books.intent(intent.id)
-    assert stored.state is IntentState.SENT
-    assert [each.hash for each in stored.attempts] == [sent.hash, raised.hash]
-
-
-async def test_a_nonce_belongs_to_one_intent(books: SqlBooks, fund: Fund, intent: Intent, sent: Attempt) -> None:
-    await books.settle(scenes.settlement(intent, scenes.receipt(sent.hash)))
-    second = await books.commit_cycle(scenes.trading(fund.id))
-    assert second
-    with pytest.raises(Conflict, match="already in the books"):
-        await books.save_attempt(second, scenes.signed(), nonce=9, **FEES)
-    assert (await books.intent(second)).state is IntentState.PLANNED
-    with pytest.raises(Conflict, match="final_ok and cannot be signed"):
-        await books.save_attempt(intent.id, scenes.signed(), nonce=9, **FEES)
 
 
 async def test_settlement_writes_what_the_receipt_says(
@@ -111,7 +46,7 @@ async def test_settlement_writes_what_the_receipt_says(
         )
         assert (row["gas_used"], row["effective_gas_price"]) == (412_345, 12_345_678_901)
         assert (row["gas_cost_wei"], row["gas_cost_usd"]) == (412_345 * 12_345_678_901, 10**19)
-        assert (row["swaps"], row["fund"], row["nonce"]) == (2, "main", 9)
+        assert (row["swaps"], row["fund"], row["nonce"]) == (2, "main", 0)
         assert (row["decimals_in"], row["decimals_out"]) == ((18, 6) if row is sell else (6, 6))
 
 
@@ -155,7 +90,7 @@ async def test_mined_then_final_are_two_records_of_one_trade(
     assert await books.open_intents() == []
     assert len(await reader.trades(None, 10)) == 2
     outcomes = [record async for record in reader.journal() if record["kind"] == "outcome"]
-    assert len(outcomes) == 3  # simulation, mined, final
+    assert len(outcomes) == 4  # simulation, sending, mined, final
 
 
 async def test_reverted_transaction_moved_nothing(
@@ -180,8 +115,11 @@ async def test_reorganised_transaction_is_told_by_its_new_receipt(
         assert (row["status"], row["actual_out"], row["block_number"], row["gas_used"]) == ("pending", None, None, None)
         assert row["tx_hash"] == sent.hash
     assert {row["amount_after"] for row in await rows(database, rebalance_history)} == {None}
+    (undone,) = await rows(database, rebalance)
+    settled = ("nav_after", "tracking_error_bps_after", "turnover", "loss", "settled_at", "mined_at")
+    assert [undone[name] for name in settled] == [None] * 6
 
-    raised = await books.save_attempt(intent.id, scenes.signed(), nonce=9, **FEES)
+    raised = await books.save_attempt(intent.id, scenes.signed(), scenes.terms(), "signed")
     fills = tuple(replace(fill, amount_out=BaseUnits(fill.amount_out + 7)) for fill in scenes.FILLS)
     elsewhere = scenes.receipt(raised.hash, block=103, fills=fills)
     await books.settle(scenes.settlement(intent, elsewhere))
@@ -263,7 +201,7 @@ async def test_funds_that_share_a_signer_never_block_each_other(url: str, books:
         for nonce in range(6):
             intent_id = await books.commit_cycle(scenes.trading(fund.id))
             assert intent_id
-            attempt = await books.save_attempt(intent_id, scenes.signed(), nonce=2 * nonce, **FEES)
+            attempt = await books.save_attempt(intent_id, scenes.signed(), scenes.terms(nonce), "signed")
             whole = scenes.settlement(await books.intent(intent_id), scenes.receipt(attempt.hash))
             settled, committed = await asyncio.gather(
                 books.settle(whole), others.commit_cycle(scenes.trading(neighbour.id)), return_exceptions=True

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -105,8 +106,8 @@ async def test_while_the_budget_fills_the_fund_holds_and_says_until_when() -> No
 
 
 async def test_opened_limits_do_it_in_two_steps() -> None:
-    """What is left to be cut is one swap's impact."""
-    sim = await new(f.with_limits(cash(), f.limits()))
+    """What is left to be cut is one swap's impact. It costs more than the breaker would bear."""
+    sim = await new(f.with_limits(cash(breaker_loss=Decimal("0.02")), f.limits()))
     await watch(sim, days=1)
     assert len(rebalances(sim)) == 2
     assert rebalances(sim)[-1][1].te_after < f.usd(1)

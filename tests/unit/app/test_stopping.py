@@ -85,7 +85,7 @@ async def test_stop_while_the_bytes_are_being_sent() -> None:
     await the_next_start_finishes_it(sim)
 
 
-@pytest.mark.parametrize("method", ["receipt", "account", "finalized", "block", "observe"])
+@pytest.mark.parametrize("method", ["receipts", "account", "finalized", "block", "observe"])
 async def test_stop_while_an_open_transaction_is_looked_at(method: str) -> None:
     """By a later process, in its round: there the grace of cycles does not reach."""
     sim = await simulate()

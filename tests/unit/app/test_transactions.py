@@ -5,12 +5,14 @@ from fractions import Fraction
 import pytest
 
 from keeper.core.ledger import AlertKind, IntentState
-from keeper.core.model import Treasury
+from keeper.core.model import Market, Treasury
 from keeper.core.outbox import RESEND_AFTER_HEADS
 from keeper.core.units import Address
 from keeper.ports import Account
-from tests.fakes.chain import BLOCK_SECONDS, FINALITY, Sending
-from tests.fakes.simulation import FINAL_SECONDS, Simulation, simulate
+from tests import factories
+from tests.fakes.chain import BLOCK_SECONDS, FINALITY
+from tests.fakes.pool import Sending
+from tests.fakes.simulation import FINAL_SECONDS, Simulation, drifted, simulate
 from tests.fakes.treasury import moved_pool
 
 pytestmark = pytest.mark.unit
@@ -22,6 +24,11 @@ def one_transaction(sim: Simulation) -> bool:
     """Signed once, mined once, whatever went over the wire how often."""
     mined = sim.chain.mined(sim.fund.signer)
     return len(sim.signer.signed) == len(mined) == len(set(sim.chain.wire)) == 1
+
+
+def at_the_limit() -> Market:
+    """What is offered first is the most that may be: there is nothing to raise."""
+    return factories.with_policy(drifted(), max_fee=25 * 10**9)
 
 
 def cheaper(item: Treasury) -> Treasury:
@@ -63,7 +70,7 @@ async def test_bytes_that_were_sent_before_the_books_knew_are_known_to_the_node(
     assert await sim.die("after send")
     assert (sim.books.states(), len(sim.chain.wire)) == ([S.SIGNED], 1)
     await sim.run(FINAL_SECONDS)
-    assert [reply for _, reply in sim.books.stored.replies] == ["error: already known"]
+    assert [reply.text for _, reply in sim.books.stored.replies] == ["error: already known"]
     assert sim.books.states() == [S.FINAL_OK]
     assert one_transaction(sim)
 
@@ -156,7 +163,7 @@ async def test_any_reply_counts_as_sent_and_so_does_none(fate: Sending, reply: s
     sim.chain.sending.append(fate)
     await sim.run(6)
     assert sim.books.states() == [S.SENT]
-    assert [said for _, said in sim.books.stored.replies] == [reply]
+    assert [said.text for _, said in sim.books.stored.replies] == [reply]
     assert [body["reply"] for body in sim.books.bodies("submission")] == [reply]
     await sim.run(FINAL_SECONDS + BLOCK_SECONDS * RESEND_AFTER_HEADS)
     assert sim.books.states() == [S.FINAL_OK]
@@ -164,11 +171,11 @@ async def test_any_reply_counts_as_sent_and_so_does_none(fate: Sending, reply: s
 
 
 async def test_bytes_are_sent_again_after_some_heads_without_a_receipt() -> None:
-    sim = await simulate(cycle_timeout_seconds=10_000.0)
+    sim = await simulate(at_the_limit(), cycle_timeout_seconds=10_000.0)
     sim.chain.sending.append(Sending.REQUEST_LOST)
     await sim.run(BLOCK_SECONDS * RESEND_AFTER_HEADS - 4)
     assert not sim.chain.wire
-    sim = await simulate(cycle_timeout_seconds=10_000.0)
+    sim = await simulate(at_the_limit(), cycle_timeout_seconds=10_000.0)
     sim.chain.sending.append(Sending.REQUEST_LOST)
     await sim.run(BLOCK_SECONDS * RESEND_AFTER_HEADS + 4)
     assert len(sim.chain.wire) == 1
@@ -188,20 +195,20 @@ async def test_receipt_that_is_indexed_late_is_waited_for() -> None:
 
 
 async def test_open_transaction_is_looked_at_once_per_head() -> None:
-    sim = await simulate(cycle_timeout_seconds=20.0)
+    sim = await simulate(at_the_limit(), cycle_timeout_seconds=20.0)
     sim.chain.congested = True
     await sim.run(24)
     sim.chain.requests.clear()
     await sim.run(10 * BLOCK_SECONDS)
-    assert sim.chain.requests["head"] == 30
-    assert sim.chain.requests["receipt"] == 10
+    assert sim.chain.requests["head"] == 31  # the start's, and one every poll
+    assert sim.chain.requests["receipts"] == 10
 
 
 async def test_receipt_is_asked_for_once_per_head_while_a_cycle_waits_for_it() -> None:
-    sim = await simulate()
+    sim = await simulate(at_the_limit())
     sim.chain.congested = True
     await sim.run(10 * BLOCK_SECONDS - 4)
-    assert sim.chain.requests["receipt"] == 10
+    assert sim.chain.requests["receipts"] == 10
 
 
 async def test_transaction_that_is_mined_between_two_questions_is_no_strangers() -> None:

@@ -1,15 +1,15 @@
 """A transaction's states: every rule of the table, and that no answer ever takes a second nonce."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
 import pytest
 
-from keeper.core.ledger import Attempt, Call, Intent, IntentState, Receipt
+from keeper.core.ledger import Intent, IntentState
 from keeper.core.outbox import (
     RESEND_AFTER_HEADS,
+    STOLEN_HEADS,
     Abandon,
     ChainFacts,
     Finalize,
@@ -21,86 +21,23 @@ from keeper.core.outbox import (
     Wait,
     next_step,
 )
-from keeper.core.units import Timestamp, Wei
+from keeper.core.units import Timestamp
 from tests import factories as f
-
-pytestmark = pytest.mark.unit
-
-S = IntentState
-NONCE, DEADLINE = 5, f.NOW + 600
-OURS, BLOCK, OTHER = f.hash32(0xA), f.hash32(0xB), f.hash32(0xC)
-
-ATTEMPT = Attempt(
-    id=1,
-    hash=OURS,
-    raw=b"signed",
-    nonce=NONCE,
-    max_fee=Wei(10),
-    max_tip=Wei(1),
-    sent_at=datetime(2023, 11, 14, tzinfo=UTC),
-    reply=None,
+from tests.unit.core.outbox_scene import (
+    ATTEMPT,
+    BLOCK,
+    DEADLINE,
+    NONCE,
+    OTHER,
+    UNSENT,
+    S,
+    facts,
+    intent,
+    mined,
+    receipt,
 )
 
-
-def intent(state: IntentState, **changes: Any) -> Intent:
-    signed = state is not S.PLANNED and state is not S.ABANDONED
-    return replace(
-        Intent(
-            id=1,
-            fund_id=1,
-            plan_id="p",
-            cycle_id="c",
-            signer=f.SIGNER,
-            chain_id=31_337,
-            state=state,
-            nonce=NONCE if signed else None,
-            gas_limit=500_000,
-            call=Call(f.TREASURY, b"call", 5, Timestamp(DEADLINE)),
-            swaps=(),
-            attempts=(ATTEMPT,) if signed else (),
-        ),
-        **changes,
-    )
-
-
-def receipt(**changes: Any) -> Receipt:
-    return replace(
-        Receipt(
-            tx_hash=OURS,
-            succeeded=True,
-            block_number=100,
-            block_hash=BLOCK,
-            tx_index=0,
-            gas_used=200_000,
-            effective_gas_price=Wei(10),
-            l1_fee=None,
-            fills=(),
-            event=None,
-            transfers=(),
-        ),
-        **changes,
-    )
-
-
-def facts(**changes: Any) -> ChainFacts:
-    """Nothing mined, nothing known; the newest block is within the deadline."""
-    return replace(
-        ChainFacts(
-            receipt=None,
-            canonical=None,
-            finalized=90,
-            latest_nonce=NONCE,
-            timestamp=f.NOW,
-            heads_since_send=0,
-            inherited=False,
-        ),
-        **changes,
-    )
-
-
-def mined(**changes: Any) -> ChainFacts:
-    of_receipt = {key: changes.pop(key) for key in ("succeeded", "tx_hash", "block_number") if key in changes}
-    return facts(**{"receipt": receipt(**of_receipt), "canonical": BLOCK, "latest_nonce": NONCE + 1} | changes)
+pytestmark = pytest.mark.unit
 
 
 # ------------------------------------------------------------------------------------------------ planned
@@ -133,10 +70,10 @@ def test_a_plan_with_a_nonce_is_a_contradiction() -> None:
 # ------------------------------------------------------------------------------------------------- sending
 
 
-def test_signed_bytes_are_sent_whatever_the_clock_says() -> None:
-    for change in ({}, {"inherited": True}, {"timestamp": DEADLINE + 1}, {"heads_since_send": None}):
-        step = next_step(intent(S.SIGNED), facts(**change))
-        assert (step.state, step.action) == (S.SENT, Send(ATTEMPT))
+def test_signed_bytes_are_sent_after_a_restart_as_well() -> None:
+    for change in ({}, {"inherited": True}, {"heads_since_send": None}):
+        step = next_step(intent(S.SIGNED, attempts=(UNSENT,)), facts(**change))
+        assert (step.state, step.action) == (S.SENT, Send(UNSENT))
 
 
 @pytest.mark.parametrize(
@@ -243,10 +180,12 @@ def test_a_spent_nonce_without_a_receipt_waits_for_the_nodes_index() -> None:
         assert (step.state, type(step.action)) == (S.SENT, Wait)
 
 
-def test_a_spent_nonce_past_the_deadline_calls_a_person() -> None:
-    at_the_deadline = next_step(intent(S.SENT), facts(latest_nonce=NONCE + 1, timestamp=DEADLINE))
-    assert at_the_deadline.state is S.SENT
-    step = next_step(intent(S.SENT), facts(latest_nonce=NONCE + 1, timestamp=DEADLINE + 1))
+@pytest.mark.parametrize("timestamp", [f.NOW, DEADLINE + 1])
+def test_a_nonce_that_is_finally_spent_by_every_providers_word_calls_a_person(timestamp: int) -> None:
+    spent = {"latest_nonce": NONCE + 1, "timestamp": timestamp}
+    for heads in range(STOLEN_HEADS):
+        assert next_step(intent(S.SENT), facts(stolen_heads=heads, **spent)).state is S.SENT
+    step = next_step(intent(S.SENT), facts(stolen_heads=STOLEN_HEADS, **spent))
     assert step.state is S.NONCE_STOLEN
     assert isinstance(step.action, Halt)
 

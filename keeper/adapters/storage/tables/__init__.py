@@ -1,6 +1,7 @@
 """The tables, and nothing else. Tokens are keyed by address: a database belongs to one chain."""
 
 from keeper.adapters.storage.tables.base import SCHEMA_VERSION, metadata
+from keeper.adapters.storage.tables.control import circuit_breaker, signer_account, transaction_event, writer_lease
 from keeper.adapters.storage.tables.decisions import decision, journal, journal_head, price_update
 from keeper.adapters.storage.tables.funds import (
     alert,
@@ -26,6 +27,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "alert",
     "asset",
+    "circuit_breaker",
     "database_stamp",
     "decision",
     "fund_asset_allocation",
@@ -39,7 +41,10 @@ __all__ = [
     "rebalance_history",
     "rebalance_transaction",
     "scheduler_job",
+    "signer_account",
     "transaction_attempt",
+    "transaction_event",
     "transaction_intent",
     "transaction_reply",
+    "writer_lease",
 ]

@@ -2,7 +2,7 @@
 
 from sqlalchemy import MetaData
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest revision in migrations/versions: what this code reads and writes."""
 
 metadata = MetaData(

@@ -40,6 +40,8 @@ transaction_intent = Table(
     Column("deadline", BigInteger, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("cancel_asked", Words),  # an operator's reason
+    Column("cancel_asked_by", Words),
     UniqueConstraint("chain_id", "signer", "nonce"),
     CheckConstraint("nonce IS NOT NULL OR state IN ('planned', 'abandoned')", name="signed_has_nonce"),
 )
@@ -73,6 +75,13 @@ transaction_attempt = Table(
     Column("gas_cost_wei", Uint256),
     Column("gas_cost_usd", Uint256),
     Column("revert_reason", Words),
+    Column("kind", Text, nullable=False, server_default="trade"),  # or cancel
+    Column("signed_at", BigInteger, nullable=False, server_default="0"),  # chain time
+    Column("reply_kind", Text),  # what the newest reply means
+    Column("mined_at", BigInteger),  # chain time
+    # what is asked at every block: the gas of a day, and whether what was final is still there
+    Index("ix_transaction_attempt_mined_at", "mined_at"),
+    Index("ix_transaction_attempt_block_number", "block_number"),
 )
 
 transaction_reply = Table(
@@ -82,6 +91,7 @@ transaction_reply = Table(
     Column("attempt_id", ForeignKey("transaction_attempt.id"), nullable=False, index=True),
     Column("sent_at", UtcTime, nullable=False),
     Column("reply", Words, nullable=False),
+    Column("kind", Text, nullable=False, server_default="unknown"),
 )
 
 rebalance = Table(
@@ -98,6 +108,8 @@ rebalance = Table(
     Column("loss", Uint256),  # by the treasury's event
     Column("created_at", UtcTime, nullable=False),
     Column("settled_at", UtcTime),
+    Column("mined_at", BigInteger),  # chain time
+    Index("ix_rebalance_fund_id_mined_at", "fund_id", "mined_at"),  # a day's executions, for the breaker
 )
 
 rebalance_history = Table(
