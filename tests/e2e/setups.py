@@ -167,9 +167,9 @@ def holders(count: int, prefix: str = "investor") -> list[str]:
     return [to_checksum_address(keccak(text=f"{prefix} {number}")[12:]) for number in range(count)]
 
 
-def run_and_kill(keeper: Keeper, arguments: Sequence[str], at: int) -> int | None:
-    """The command in a process of its own, killed at the `at`-th boundary: before or after its record is written, and
-    before or after bytes leave. Its exit code, or None when it was killed."""
+def run_and_kill(keeper: Keeper, arguments: Sequence[str], at: int | Callable[[], bool]) -> int | None:
+    """The command in a process of its own, killed at the `at`-th boundary, or the first at which `at` holds: before or
+    after its record is written, and before or after bytes leave. Its exit code, or None when it was killed."""
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
@@ -186,22 +186,12 @@ def run_and_kill(keeper: Keeper, arguments: Sequence[str], at: int) -> int | Non
 
 
 def kill_when(operator: Operator, wanted: Callable[[], bool]) -> None:
-    """A launch that was killed at the first boundary after which `wanted` holds. What came before is undone."""
-    node, folder = operator.chain.node, operator.folder / "deployments"
-    kept = {path: path.read_text() for path in folder.rglob("*.json")}
-    for at in range(100):
-        snapshot = node.snapshot()
-        assert run_and_kill(operator.keeper, operator.launching(), at) is None, "it ended before"
-        if wanted():
-            return
-        node.revert(snapshot)
-        node.automine()
-        for path, text in kept.items():
-            path.write_text(text)
-    raise AssertionError("never")
+    """A launch that is killed at the first boundary at which `wanted` holds, asked in its own process."""
+    assert run_and_kill(operator.keeper, operator.launching(), wanted) is None, "it ended before"
+    assert wanted()
 
 
-def _be_killed(keeper: Keeper, arguments: Sequence[str], at: int) -> None:
+def _be_killed(keeper: Keeper, arguments: Sequence[str], at: int | Callable[[], bool]) -> None:
     """In the child. Does not return."""
     code = 70
     try:
@@ -238,12 +228,12 @@ def _be_killed(keeper: Keeper, arguments: Sequence[str], at: int) -> None:
         os._exit(code)
 
 
-def _counting(at: int) -> Callable[[], None]:
+def _counting(at: int | Callable[[], bool]) -> Callable[[], None]:
     passed = 0
 
     def boundary() -> None:
         nonlocal passed
-        if passed == at:
+        if at() if callable(at) else passed == at:
             os.kill(os.getpid(), signal.SIGKILL)
         passed += 1
 

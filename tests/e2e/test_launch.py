@@ -206,7 +206,6 @@ def test_a_list_may_change_while_nobody_can_have_been_paid(operator: Operator) -
     }
 
 
-@pytest.mark.deep  # on a busy machine the kill once came before the block with the allowance
 def test_a_stranger_who_pays_a_batch_first_changes_nothing(operator: Operator) -> None:
     """Allowed, signed and in the record, but not sent: anybody could do it, and pays the same people."""
     kill_when(operator, lambda: bool(unsent_batches(operator)))
