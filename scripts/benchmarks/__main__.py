@@ -8,8 +8,8 @@ from scripts.benchmarks import cycle, gas, idle
 from scripts.localchain.anvil import AnvilError
 from scripts.localchain.lockstep import KeeperFailed
 from scripts.localchain.node import TransactionFailed
-from scripts.localchain.process import Stopped, stopping_on_signals
 from scripts.localchain.rpc import RpcError
+from scripts.localchain.stopping import Stopped, stopping_on_signals
 
 
 def main(argv: Sequence[str] | None = None) -> int:

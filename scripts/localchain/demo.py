@@ -9,7 +9,6 @@ brought the drift below the threshold, nothing failed, and the books agree with 
 import argparse
 import itertools
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,10 +24,10 @@ from scripts.localchain.config import DAY, DevnetConfig, default_config
 from scripts.localchain.lockstep import DATABASE, KeeperFailed, Lockstep, Step, lockstep_environment, running_keeper
 from scripts.localchain.node import TransactionFailed
 from scripts.localchain.paths import BadPriceFile, daily_prices, midnight, random_walk
-from scripts.localchain.process import Stopped, stopping_on_signals
 from scripts.localchain.report import Result, cycle_line, setup_lines
 from scripts.localchain.rpc import RpcError
 from scripts.localchain.state import environment_lines
+from scripts.localchain.stopping import Stopped, await_stop, hold_stops, stopping_on_signals
 
 WALK_STEP_SECONDS = DAY // 2
 WALK_CYCLES = 5
@@ -122,6 +121,8 @@ def _run(script: Script, folder: Path, options: argparse.Namespace) -> int:
         for complaint in complaints:
             _say(f"FAILED  {complaint}")
         _say(_summary(result) if not complaints else f"see {folder}")
+        if options.keep:
+            hold_stops()  # before anything tells that it is ready
         if options.json:
             print(result.as_json(), flush=True)
         if options.keep:
@@ -155,10 +156,8 @@ def _summary(result: Result) -> str:
 
 def _keep(chain: LocalChain, folder: Path) -> None:
     _say(f"chain at {chain.url}, files in {folder}; Ctrl-C ends it")
-    try:
-        signal.pause()
-    except Stopped:
-        _say("stopped")
+    await_stop()
+    _say("stopped")
 
 
 class _Follower:

@@ -16,9 +16,9 @@ from scripts.localchain.config import DAY, default_config
 from scripts.localchain.deployment import Deployment
 from scripts.localchain.node import TransactionFailed
 from scripts.localchain.paths import random_walk
-from scripts.localchain.process import Stopped, stopping_on_signals
 from scripts.localchain.rpc import RpcError
 from scripts.localchain.state import StateInUse, environment_lines, locked
+from scripts.localchain.stopping import Stopped, stopping_on_signals
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,17 +9,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-class Stopped(BaseException):
-    """SIGTERM or Ctrl-C. Like KeyboardInterrupt it passes every `except Exception`, so that `finally` cleans up."""
 
 
 class Child:
@@ -98,20 +93,3 @@ def die_with(parent: int) -> Callable[[], None]:
                 os._exit(1)
 
     return arrange
-
-
-@contextlib.contextmanager
-def stopping_on_signals() -> Iterator[None]:
-    """Inside, SIGTERM and SIGINT raise `Stopped`, once: a second one does not interrupt the cleaning up."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        raise Stopped
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from scripts.localchain.process import Stopped, stopping_on_signals
 from scripts.localchain.rpc import RpcError
+from scripts.localchain.stopping import Stopped, stopping_on_signals
 from tests.faults.kit import chain_faults
 from tests.faults.soak.run import Soak, Stuck
 from tests.faults.soak.schedule import schedule
