@@ -254,7 +254,8 @@ class Books(Protocol):
         ...
 
     async def final_intents(self, since_block: int) -> list[Intent]:
-        """Those that ended as FINAL_* in blocks from `since_block` on, newest first: their blocks must stay."""
+        """Those that ended as FINAL_* in blocks from `since_block` on, newest first: their blocks must stay. Without
+        those that had ended when an operator last released their signer."""
         ...
 
     async def executions(self, fund_id: int, since: Timestamp) -> list[Execution]:

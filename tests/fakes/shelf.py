@@ -93,6 +93,7 @@ class Shelf:
     signers: dict[Address, SignerState] = field(default_factory=dict)
     breakers: dict[int, Breaker] = field(default_factory=dict)
     mined: dict[int, Mined] = field(default_factory=dict)
+    accepted: frozenset[int] = frozenset()
     changes: list[tuple[int, IntentState | None, IntentState, str]] = field(default_factory=list)
 
     @property
@@ -220,12 +221,39 @@ def set_state(shelf: Shelf, intent_id: int, state: IntentState, outcome: Record)
         if intent.state is state:
             return
         raise Conflict(f"intent {intent_id} is {intent.state.value} and cannot become {state.value}")
-    if state in WITHOUT_TRADE or (state in WITHOUT_RECEIPT and intent.state not in WITHOUT_RECEIPT):
-        clear_receipt(shelf, intent_id)
+    reason = str(outcome.body.get("reason", outcome.body.get("event", "")))
     if state in WITHOUT_TRADE:
-        shelf.swaps[intent_id] = tuple(SwapRow("failed") for _ in intent.swaps)
-    move(shelf, intent_id, state, str(outcome.body.get("reason", outcome.body.get("event", ""))))
+        end_without_trade(shelf, intent_id, state, reason)
+    else:
+        if state in WITHOUT_RECEIPT and intent.state not in WITHOUT_RECEIPT:
+            clear_receipt(shelf, intent_id)
+        move(shelf, intent_id, state, reason)
     append(shelf, [outcome])
+
+
+def end_without_trade(shelf: Shelf, intent_id: int, state: IntentState, reason: str) -> None:
+    clear_receipt(shelf, intent_id)
+    shelf.swaps[intent_id] = tuple(SwapRow("failed") for _ in shelf.intents[intent_id].swaps)
+    move(shelf, intent_id, state, reason)
+
+
+def release(shelf: Shelf, signer: Address, free: int, why: str) -> None:
+    """What is stolen or taken back ends, what is open keeps its nonce, what stays has been looked at."""
+    theirs = [intent for intent in shelf.intents.values() if intent.signer == signer]
+    for intent in theirs:
+        if intent.state is IntentState.NONCE_STOLEN:
+            end_without_trade(shelf, intent.id, IntentState.CANCELLED, why)
+    bound = free
+    for intent in [shelf.intents[intent.id] for intent in theirs]:
+        if intent.nonce is None:
+            continue
+        if intent.state not in CLOSED:
+            bound = max(bound, intent.nonce + 1)
+        elif intent.nonce >= free:
+            end_without_trade(shelf, intent.id, IntentState.ABANDONED, why)
+            shelf.intents[intent.id] = replace(shelf.intents[intent.id], nonce=None)
+    shelf.signers[signer] = SignerState(signer, bound, None)
+    shelf.accepted |= {intent.id for intent in theirs if shelf.intents[intent.id].state in CLOSED}
 
 
 def permit(shelf: Shelf, intent: Intent, nonce: int) -> None:

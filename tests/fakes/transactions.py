@@ -64,6 +64,7 @@ class FakeTransactions:
                 intent
                 for intent in shelf.intents.values()
                 if intent.state in (IntentState.FINAL_OK, IntentState.FINAL_REVERTED)
+                and intent.id not in shelf.accepted
             ]
             blocks = {i.id: max(-1 if a.block_number is None else a.block_number for a in i.attempts) for i in ended}
             newest = sorted(blocks, key=lambda each: blocks[each], reverse=True)
@@ -175,16 +176,11 @@ class FakeTransactions:
 
     async def release(self, signer: Address, next_nonce: int, operator: Record) -> None:
         async with self._transaction("release") as shelf:
-            theirs = [i for i in shelf.intents.values() if i.signer == signer]
-            stolen = [i.id for i in theirs if i.state is IntentState.NONCE_STOLEN]
-            for intent_id in stolen:
-                on.set_state(shelf, intent_id, IntentState.CANCELLED, operator)
-            shelf.signers[signer] = SignerState(signer, next_nonce, None)
+            on.release(shelf, signer, next_nonce, str(operator.body.get("why", "")))
             for fund in shelf.funds:
                 if fund.signer == signer:
                     on.clear_alerts(shelf, fund.id, (AlertKind.SAFE_HOLD, AlertKind.FUND_HALTED))
-            if not stolen:
-                on.append(shelf, [operator])
+            on.append(shelf, [operator])
 
     async def executions(self, fund_id: int, since: Timestamp) -> list[Execution]:
         async with self._transaction("executions") as shelf:

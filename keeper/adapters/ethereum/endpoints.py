@@ -25,8 +25,11 @@ LONGEST_PAUSE: Final = 300.0
 """Seconds for which an endpoint that failed is avoided: doubled at each failure, forgotten at an answer."""
 MOST_BEHIND: Final = 3
 """Blocks that a head may be older than the newest one seen. Nodes behind one load balancer differ by one or two."""
+STANDS_STILL: Final = 45.0
+"""Seconds without a newer head after which the other endpoints are asked for theirs, and again after as long."""
 CHAIN_ID: Final = Request("eth_chainId", [], wire.quantity)
 
+_LATEST: Final = Request("eth_getBlockByNumber", ["latest", False], wire.block)
 _HANDED_ON: Final = frozenset({ReplyKind.UNKNOWN, ReplyKind.FATAL})
 _NO_TIME: Final = 0.001
 
@@ -70,6 +73,7 @@ class Endpoints:
         self._monotonic = monotonic
         self._current = self._all[0]
         self._newest = 0
+        self._advanced_at = monotonic()
 
     @property
     def requests(self) -> int:
@@ -107,14 +111,16 @@ class Endpoints:
 
     async def head(self) -> Block:
         """The newest block. One that is more than MOST_BEHIND older than the newest seen is an endpoint that lags, and
-        refused; when every endpoint says so it is the chain that went back, which is for others to judge."""
-        latest = Request("eth_getBlockByNumber", ["latest", False], wire.block)
+        refused; when every endpoint says so it is the chain that went back, which is for others to judge. One that
+        stands still is left when another has a newer block."""
         oldest = self._newest - MOST_BEHIND
-        block, everywhere = await self._first(
-            lambda rpc: rpc.ask(latest), lambda answer: answer.number >= oldest, latest.method
-        )
+        block, everywhere = await self._first(_latest, lambda answer: answer.number >= oldest, _LATEST.method)
         if block.number < oldest and not everywhere:
-            raise self.unavailable(f"{latest.method}: head {block.number} is old, {self._newest} was seen before")
+            raise self.unavailable(f"{_LATEST.method}: head {block.number} is old, {self._newest} was seen before")
+        if not oldest <= block.number <= self._newest:
+            self._advanced_at = self._monotonic()
+        elif self._monotonic() - self._advanced_at >= STANDS_STILL:
+            block = await self._newest_of_all(block)
         self._newest = block.number if block.number < oldest else max(self._newest, block.number)
         return block
 
@@ -165,6 +171,20 @@ class Endpoints:
         return [(endpoint.rpc.origin, answer) for endpoint, answer in zip(self._all, answers, strict=True)]
 
     # ---------------------------------------------------------------------------------------------- details
+
+    async def _newest_of_all(self, seen: Block) -> Block:
+        """`seen`, or a newer block that another endpoint has: that one becomes the current one."""
+        self._advanced_at = began = self._monotonic()
+        started, newest, best = self._current, seen, self._current
+        if len(self._all) > 1:
+            for endpoint, (_, found) in zip(self._all, await self.every(_latest, _LATEST.method), strict=True):
+                if isinstance(found, Block) and found.number > newest.number:
+                    newest, best = found, endpoint
+        if best is not started:
+            self._fail(started, began)
+            why = started.rpc.unavailable(f"{_LATEST.method}: stands still at {seen.number}, {newest.number} is out")
+            self._choose(best, started, [why])
+        return newest
 
     async def _first(
         self, ask: Callable[[Rpc], Awaitable[T]], is_here: Callable[[T], bool], method: str, *, verify: bool = True
@@ -251,6 +271,10 @@ class Endpoints:
             self._current = endpoint
             why = str(outages[0]) if outages else f"RPC {started.rpc.origin}: lags, is limited, or failed before"
             log.warning("rpc endpoint changed", was=started.rpc.origin, now=endpoint.rpc.origin, reason=why)
+
+
+async def _latest(rpc: Rpc) -> Block:
+    return await rpc.ask(_LATEST)
 
 
 def _is_here(answer: object) -> bool:

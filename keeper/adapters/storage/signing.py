@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, func, select, text, update
+from sqlalchemy import Connection, Insert, Row, func, or_, select, text, update
 
 from keeper.adapters.storage.alerts import clear_alerts
 from keeper.adapters.storage.errors import Conflict
@@ -113,7 +113,7 @@ def release(db: Connection, at: datetime, signer: Address, next_nonce: int, oper
     last = db.execute(bound).scalar_one()
     take_nonce(db, at, chain_id, signer, next_nonce - 1 if last is None else max(next_nonce - 1, last))
     held = update(signer_account).where(_SIGNER.signer == signer, _SIGNER.chain_id == chain_id)
-    db.execute(held.values(hold=None, held_at=None))
+    db.execute(held.values(hold=None, held_at=None, released_at=at))
     funds = select(index_fund.c.id).where(index_fund.c.signer == signer)
     for fund_id in db.scalars(funds).all():
         clear_alerts(db, at, fund_id, (AlertKind.SAFE_HOLD, AlertKind.FUND_HALTED))
@@ -220,7 +220,8 @@ def gas_spent(db: Connection, signer: Address, since: Timestamp) -> Wei:
 
 
 def last_final(db: Connection, since_block: int) -> list[int]:
-    """Ids of intents that ended on the chain in blocks from there on, newest first.
+    """Ids of intents that ended on the chain in blocks from there on, newest first. What had ended when an operator
+    last accepted the chain as it was is none of them: it would hold the signer again for what was looked at.
 
     One attempt of each has a receipt, so nothing is grouped: SQLite would read every attempt for it.
     """
@@ -228,7 +229,9 @@ def last_final(db: Connection, since_block: int) -> list[int]:
     wanted = (
         select(_ATTEMPT.intent_id)
         .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
+        .join(signer_account, (_SIGNER.signer == _INTENT.signer) & (_SIGNER.chain_id == _INTENT.chain_id))
         .where(_ATTEMPT.block_number >= since_block, _INTENT.state.in_(finals))
+        .where(or_(_SIGNER.released_at.is_(None), _SIGNER.released_at < _INTENT.updated_at))
         .order_by(_ATTEMPT.block_number.desc(), _ATTEMPT.intent_id.desc())
     )
     return list(db.scalars(wanted))

@@ -1,18 +1,32 @@
 """A real Anvil with the whole local chain on it, one per worker; each test gets it as it was at the start."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from keeper.adapters.ethereum.chain import EthereumChain
+from keeper.adapters.ethereum.endpoints import Endpoints
 from keeper.core.model import Fund
 from keeper.core.setup.config import LimitsConfig
 from keeper.core.units import Address
 from scripts.localchain import accounts
 from scripts.localchain.chain import LocalChain, local_chain
 from scripts.localchain.config import DevnetConfig, default_config
+from tests.adapters.ethereum.fake_node import (
+    answering,
+    fake_node,
+)
+from tests.adapters.ethereum.pairs import (
+    KEY,
+    TIMEOUT,
+    Clock,
+    Pair,
+    Paused,
+    well,
+)
 
 FREE = LimitsConfig(
     max_slip_bps=300,
@@ -76,3 +90,21 @@ async def chain(local: LocalChain) -> AsyncIterator[EthereumChain]:
         v2_router=Address(local.deployment.uniswap.v2_router),
     ) as adapter:
         yield adapter
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(fake_node(answering(well(1))))
+        second = await stack.enter_async_context(fake_node(answering(well(2))))
+        urls = [node.url(f"/v3/{KEY}?token={KEY}").replace("//", f"//{KEY}:{KEY}@") for node in (first, second)]
+        chain = EthereumChain(urls[0], 1, fallback_urls=urls[1:], timeout_seconds=TIMEOUT)
+        yield Pair(first, second, await stack.enter_async_context(chain))
+
+
+@pytest.fixture
+async def paused(pair: Pair) -> AsyncIterator[Paused]:
+    clock = Clock()
+    endpoints = Endpoints([pair.first.url(), pair.second.url()], 1, TIMEOUT, clock)
+    yield Paused(pair, clock, endpoints)
+    await endpoints.close()

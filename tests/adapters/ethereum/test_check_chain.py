@@ -29,7 +29,7 @@ async def check(first: FakeNode, fallbacks: Sequence[FakeNode] = (), **variables
         chain_id=1,
         rpc_url=first.url(f"/{KEY}"),
         treasury_address=TREASURY,
-        rpc_timeout_seconds=0.6,
+        rpc_timeout_seconds=1.6,
         **variables,
     )
     async with open_chain(settings) as chain:
@@ -78,7 +78,7 @@ async def test_one_that_does_not_answer_is_a_warning_while_another_does() -> Non
 async def test_one_that_did_not_answer_and_is_of_another_chain_is_found_out_later() -> None:
     async with fake_node(of(1)) as first, fake_node(drop) as second:
         settings = Settings.load(
-            _env_file=None, chain_id=1, rpc_url=first.url(), rpc_fallback_urls=second.url(), rpc_timeout_seconds=0.6
+            _env_file=None, chain_id=1, rpc_url=first.url(), rpc_fallback_urls=second.url(), rpc_timeout_seconds=1.6
         )
         async with open_chain(settings) as chain:
             await check_chain(settings, chain)

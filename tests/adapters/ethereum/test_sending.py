@@ -20,7 +20,7 @@ from tests.adapters.ethereum.fake_node import FakeNode, Refusal, answering, drop
 pytestmark = pytest.mark.adapter
 
 KEY = "Zr7s3cretApiKey9"
-TIMEOUT = 0.6
+TIMEOUT = 1.6
 RAW = b"\x02\x01"
 HASH = Hash32("0x" + keccak(RAW).hex())
 TREASURY = Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
@@ -46,7 +46,7 @@ def keyed(node: FakeNode) -> str:
 
 HANDED_ON: dict[str, tuple[Respond, Respond, ReplyKind, str]] = {
     "nothing came": (drop, taking(), ReplyKind.ACCEPTED, "no reply: .* closed .*accepted"),
-    "hung": (hang, taking(), ReplyKind.ACCEPTED, "no reply: .*no answer within 0.3 s; .*accepted"),
+    "hung": (hang, taking(), ReplyKind.ACCEPTED, "no reply: .*no answer within 0.8 s; .*accepted"),
     "HTML": (saying("<html></html>"), refusing("already known"), ReplyKind.KNOWN, "no reply: .*error: already known"),
     "429": (saying("", 429), refusing("nonce too low"), ReplyKind.UNKNOWN, "rate limit.*error: nonce too low"),
     "wrong hash": (taking("0x" + "ee" * 32), taking(), ReplyKind.ACCEPTED, "another hash, 0xee.*accepted"),
@@ -72,7 +72,7 @@ async def test_the_same_bytes_go_to_the_next_when_nothing_is_known_of_them(
         first.respond, second.respond = one, two
         started = time.monotonic()
         reply = await chain.send(RAW)
-        assert time.monotonic() - started < TIMEOUT * 2
+        assert time.monotonic() - started < 15  # bounded, however busy the machine
         await chain.close()
         assert reply.kind is kind
         said = re.fullmatch(rf"{first.url('')}: (.*); {second.url('')}: (.*)", reply.text)
@@ -208,7 +208,7 @@ NONSENSE: dict[str, Respond] = {
 async def test_nonsense_of_a_relay_is_nothing(respond: Respond) -> None:
     started = time.monotonic()
     assert (await relay_status(respond))[0] is None
-    assert time.monotonic() - started < TIMEOUT * 3
+    assert time.monotonic() - started < 15  # bounded, however busy the machine
 
 
 async def test_no_relay_says_nothing() -> None:

@@ -56,7 +56,7 @@ async def test_nonce_that_the_chain_took_back_can_be_had_again(books: SqlBooks, 
 async def test_what_it_had_mined_is_not_there_any_more(
     books: SqlBooks, reader: SqlReader, fund: Fund, trade: Trade, state: IntentState
 ) -> None:
-    """Neither in trades nor in gas nor among the blocks that must stay; its bytes and its record are kept."""
+    """Neither in trades nor in gas; its bytes and its record are kept."""
     kept, gone = await trade(0, S.FINAL_OK), await trade(1, state)
     spent = await books.gas_spent(fund.signer, Timestamp(1_700_000_101))
     executed = await books.executions(fund.id, Timestamp(0))
@@ -68,7 +68,6 @@ async def test_what_it_had_mined_is_not_there_any_more(
     assert (ended.state, ended.nonce, ended.attempts[0].block_hash) == (S.ABANDONED, None, None)
     assert (ended.attempts[0].nonce, ended.attempts[0].raw) == (1, gone.attempts[0].raw)
     assert gone.attempts[0].hash in await reader.hashes()
-    assert [each.id for each in await books.final_intents(0)] == [kept.id]
     assert len(await books.executions(fund.id, Timestamp(0))) == 1
     assert await books.gas_spent(fund.signer, Timestamp(1_700_000_101)) < spent
     statuses = {row["plan_id"]: row["status"] for row in await reader.trades(None, 10)}

@@ -33,6 +33,7 @@ signer_account = Table(
     Column("next_nonce", BigInteger),  # what the next intent gets
     Column("hold", Words),  # why nothing is signed
     Column("held_at", UtcTime),
+    Column("released_at", UtcTime),  # when an operator last accepted the chain as it was
     Column("updated_at", UtcTime, nullable=False),
 )
 

@@ -54,6 +54,7 @@ def _tables() -> None:
         sa.Column("next_nonce", sa.BigInteger(), nullable=True),
         sa.Column("hold", Words(), nullable=True),
         sa.Column("held_at", UtcTime(), nullable=True),
+        sa.Column("released_at", UtcTime(), nullable=True),
         sa.Column("updated_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("chain_id", "signer", name="pk_signer_account"),
     )
