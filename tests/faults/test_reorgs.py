@@ -169,6 +169,29 @@ def test_fault_43_past_finalized(scene: Scene) -> None:
 
 
 @deep
+def test_fault_43_accepted_it_trades_on(scene: Scene) -> None:
+    """Final, and then final in another block: a person has looked, and the same block holds nobody a second time."""
+    with scene.running():
+        mined(scene)
+        scene.finish()
+        (attempt,) = scene.attempts()
+        depth = int(scene.chain.node.rpc.call("eth_blockNumber"), 16) - attempt["block_number"] + 1
+        reorg(scene.chain.node.rpc, depth, Fate.AGAIN, later=1)
+        scene.keeper.query_until("SELECT 1 FROM signer_account WHERE hold IS NOT NULL", tick=scene.climate.mine)
+    accepted = scene.keeper("reconcile", "--accept", "--why", "the chain's own fault, and over")
+    assert (accepted.code, accepted.stderr) == (0, "")
+    with scene.running():
+        scene.rise(4500)
+        scene.keeper.query_until("SELECT 1 FROM transaction_intent WHERE id = 2 AND state = 'sent'")
+        scene.finish()
+        scene.climate.mine(5)
+    assert scene.keeper.rows("SELECT hold FROM signer_account") == [{"hold": None}]
+    assert len(scene.rebalances()) == 2
+    assert scene.nonces() == (2, 2)
+    assert_journal_recomputes(scene.keeper)
+
+
+@deep
 def test_fault_44_rollback(scene: Scene) -> None:
     """The head goes back, no block takes the place: seen by polling, and sent again."""
     with scene.running():

@@ -175,7 +175,7 @@ def test_connected_is_connected_with_the_most() -> None:
         ("f.yaml", "name: &a [*a]", "is "),
         ("f.yaml", "!!python/object/apply:os.system [ls]", "is not YAML"),
         ("f.toml", "\x00", "is not TOML"),
-        ("f.yaml", "[" * 5000, "is n"),
+        ("f.yaml", "[" * 1000, "is n"),
         ("f.toml", "#" * (1 << 20) + "#", "is longer than 1 MiB"),
         ("f.yaml", "", "holds no names and values"),
         ("f.yaml", "name: !!timestamp soon", "is not YAML"),
