@@ -77,7 +77,7 @@ def falls(fault: str) -> tuple[bool, str]:
     )
     said = _SAID.findall(done.stdout)
     failed = done.returncode == 1 and "\nFAILED tests/faults/" in done.stdout
-    return failed, said[0][:110] if said else done.stdout.strip().splitlines()[-1][:110]
+    return failed, (said or (done.stdout + done.stderr).strip().splitlines()[-1:] or ["nothing"])[0][:110]
 
 
 def main() -> int:
