@@ -259,9 +259,8 @@ def _password() -> None:
     from keeper.adapters.ethereum import signer
     from scripts.localchain import accounts
 
-    class Careless:
+    class Careless(signer.Account):
         decrypt = staticmethod(lambda *_: accounts.keeper_key().key)
-        from_key = staticmethod(signer.Account.from_key)
 
     signer.Account = Careless  # type: ignore[misc, assignment]
 
