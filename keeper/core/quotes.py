@@ -102,12 +102,10 @@ def coin_id(text: object) -> CoinId | None:
 
 def quote_of(coin: CoinId, source: str, usd: object, market_cap: object, updated_at: object) -> Quote | Fault:
     """A quote out of what was said: a Decimal, None for nothing, or anything else. Its age is judged by `aged`."""
-    when: Timestamp | None = None
     try:
-        when = moment(updated_at)
-        return Quote(coin, source, price(usd), cap(market_cap), when)
+        return Quote(coin, source, price(usd), cap(market_cap), moment(updated_at))
     except Unfit as fault:
-        return Fault(coin, source, fault.kind, str(fault), when)
+        return Fault(coin, source, fault.kind, str(fault), _moment_or_none(updated_at))
 
 
 def aged(answer: Quote | Fault, at: Timestamp, max_age_seconds: int | None) -> Quote | Fault:
@@ -166,6 +164,13 @@ def moment(value: object) -> Timestamp:
     if not EARLIEST <= seconds <= LATEST:
         raise Unfit(FaultKind.ABSURD, f"the time of the price is {said(seconds)}")
     return Timestamp(int(seconds))
+
+
+def _moment_or_none(value: object) -> Timestamp | None:
+    try:
+        return moment(value)
+    except Unfit:
+        return None
 
 
 def said(value: object) -> str:
