@@ -10,7 +10,7 @@ from pydantic import AfterValidator, PlainValidator, SecretStr
 _SCHEMES: Final = ("http://", "https://")
 HASH_PLACE: Final = "{hash}"
 DEEPEST_FINALITY: Final = 10_000
-_KEY: Final = re.compile(r"[!-~]{8,200}")
+_KEY: Final = re.compile(r"[A-Za-z0-9._~+=-]{8,200}")
 
 
 def listed(urls: SecretStr | None) -> list[str]:
@@ -63,7 +63,7 @@ def is_private_way(url: str) -> bool:
 def api_key(value: SecretStr) -> SecretStr:
     """What can be sent as a header, and is long enough to be found in a text that must not show it."""
     if not _KEY.fullmatch(value.get_secret_value()):
-        raise ValueError("must be 8 to 200 letters, digits and signs, without blanks")
+        raise ValueError("must be 8 to 200 letters, digits and . _ ~ + = -")
     return value
 
 

@@ -227,11 +227,11 @@ def test_coingecko_is_asked_by_the_plan_that_the_key_is_of(monkeypatch: pytest.M
         ({"COINGECKO_PLAN": "gold"}, "COINGECKO_PLAN: must be 'demo', 'pro' or 'none' (it is 'gold')"),
         (
             {"COINGECKO_API_KEY": "CG s3cret", "COINGECKO_PLAN": "pro"},
-            "COINGECKO_API_KEY: must be 8 to 200 letters, digits and signs, without blanks",
+            "COINGECKO_API_KEY: must be 8 to 200 letters, digits and . _ ~ + = -",
         ),
         (
             {"COINGECKO_API_KEY": "short"},
-            "COINGECKO_API_KEY: must be 8 to 200 letters, digits and signs, without blanks",
+            "COINGECKO_API_KEY: must be 8 to 200 letters, digits and . _ ~ + = -",
         ),
         ({"COINGECKO_URL": "ftp://s3cret"}, "COINGECKO_URL: must start with http:// or https:// and name a host"),
         ({"COINGECKO_URL": "https://"}, "COINGECKO_URL: must start with http:// or https:// and name a host"),

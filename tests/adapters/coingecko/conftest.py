@@ -15,7 +15,10 @@ from tests.adapters.coingecko.fake_gecko import UPDATED
 
 KEY = "CG-Zr7s3cretApiKey9"
 SECRET_PATH = "s3cretProxyPath"
-TIMEOUT = 0.3
+TIMEOUT = 5.0
+"""Seconds, for what answers: a busy machine may take its time."""
+SHORT = 1.0
+"""For what never does."""
 AT = Timestamp(UPDATED + 40)
 ALPHA, BETA = CoinId("alpha"), CoinId("beta")
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keeper.adapters.coingecko.cache import Cache
 from keeper.adapters.coingecko.source import CoinGecko
@@ -46,7 +48,7 @@ def saying(status: int, body: str = "{}", **headers: str) -> Callable[[httpx.Req
 
 def scripted(clock: Clock, answer: Any = well, **options: Any) -> tuple[CoinGecko, Script]:
     script = Script(answer)
-    return gecko_at(clock, connections=script, timeout_seconds=5, **options), script
+    return gecko_at(clock, connections=script, **options), script
 
 
 async def kind_of(gecko: CoinGecko, coin: CoinId = ALPHA) -> FaultKind | None:
@@ -97,6 +99,17 @@ def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     assert [cache.get(key, 5.0) is not None for key in "abcd"] == [False, False, True, True]
     cache.put("e", 4, now=6.0, seconds=0)
     assert cache.get("e", 6.0) is None
+
+
+@given(st.binary(max_size=80) | st.text(max_size=40).map(str.encode), st.sampled_from([200, 200, 301, 404, 429, 500]))
+def test_any_body_with_any_status_is_a_fault_and_never_a_crash(body: bytes, status: int) -> None:
+    async def ask() -> None:
+        gecko, _ = scripted(Clock(), lambda _: httpx.Response(status, stream=httpx.ByteStream(body)))
+        found = await gecko.quotes([ALPHA, BETA], AT)
+        assert all(isinstance(answer, Fault) and answer.reason.isprintable() for answer in found.values())
+        assert set(found) == {ALPHA, BETA}
+
+    asyncio.run(ask())
 
 
 # ------------------------------------------------------------------------------------- one question for many

@@ -172,7 +172,7 @@ def test_any_json_is_read_or_refused(reader: Callable[[Any], Any], document: Any
 @pytest.mark.adapter
 @pytest.mark.parametrize(("wanted", "sizes"), [(0, []), (1, ["1"]), (250, ["250"]), (300, ["250", "250"])])
 async def test_the_largest_in_pages(clock: Clock, wanted: int, sizes: list[str]) -> None:
-    async with fake_gecko(paged(coins(600))) as server, gecko_at(clock, server.url(), timeout_seconds=5) as gecko:
+    async with fake_gecko(paged(coins(600))) as server, gecko_at(clock, server.url()) as gecko:
         source: MarketData = gecko
         if not wanted:
             with pytest.raises(MarketDataUnavailable, match="the market has no coins"):
@@ -190,7 +190,7 @@ async def test_a_market_that_ends_before_and_a_coin_on_two_pages(clock: Clock) -
     market = coins(260)
     market[255] = market[3] | {"market_cap_rank": 256}
     market[10] = market[10] | {"current_price": 0}
-    async with fake_gecko(paged(market)) as server, gecko_at(clock, server.url(), timeout_seconds=5) as gecko:
+    async with fake_gecko(paged(market)) as server, gecko_at(clock, server.url()) as gecko:
         listing = await gecko.largest(1_000)
         assert len(server.asked) == 2
     found = [candidate.coin for candidate in listing.candidates]
@@ -206,7 +206,7 @@ async def test_a_page_that_does_not_come_refuses_the_whole(clock: Clock) -> None
             return await saying("", 500)(request)
         return await paged(coins(600))(request)
 
-    async with fake_gecko(respond) as server, gecko_at(clock, server.url(), timeout_seconds=5) as gecko:
+    async with fake_gecko(respond) as server, gecko_at(clock, server.url()) as gecko:
         with pytest.raises(MarketDataUnavailable, match="server failed"):
             await gecko.largest(500)
         clock.elapsed = 10.0
@@ -216,7 +216,7 @@ async def test_a_page_that_does_not_come_refuses_the_whole(clock: Clock) -> None
 
 @pytest.mark.adapter
 async def test_categories_have_the_wrapped_coins_too(clock: Clock) -> None:
-    async with fake_gecko(paged(coins(251))) as server, gecko_at(clock, server.url(), timeout_seconds=5) as gecko:
+    async with fake_gecko(paged(coins(251))) as server, gecko_at(clock, server.url()) as gecko:
         facts: CoinFacts = gecko
         assert len(await facts.members(CoinKind.WRAPPED)) == 251
         for kind in CoinKind:
@@ -236,7 +236,7 @@ async def test_categories_have_the_wrapped_coins_too(clock: Clock) -> None:
 async def test_a_category_that_is_not_believed(clock: Clock, count: int, said: str) -> None:
     async with (
         fake_gecko(paged(coins(count))) as server,
-        gecko_at(clock, server.url(), timeout_seconds=5, calls=60) as gecko,
+        gecko_at(clock, server.url(), calls=60) as gecko,
     ):
         with pytest.raises(MarketDataUnavailable, match=said):
             await gecko.members(CoinKind.STABLECOIN)

@@ -203,7 +203,7 @@ async def test_one_request_for_250_coins(clock: Clock, count: int, requests: int
         body = {coin: {"usd": int(coin[5:]) + 1, "last_updated_at": UPDATED} for coin in asked}
         return await saying(json.dumps(body))(request)
 
-    async with fake_gecko(respond) as server, gecko_at(clock, server.url(), timeout_seconds=5) as gecko:
+    async with fake_gecko(respond) as server, gecko_at(clock, server.url()) as gecko:
         found = await gecko.quotes([*coins, *coins], AT)
         assert len(server.asked) == requests
     assert {coin: answer.usd for coin, answer in found.items() if isinstance(answer, Quote)} == {
@@ -220,7 +220,7 @@ async def test_a_batch_that_fails_takes_no_other_with_it(clock: Clock) -> None:
         return await saying(json.dumps({coin: {"usd": 1, "last_updated_at": UPDATED} for coin in asked}))(request)
 
     coins = [CoinId(f"coin-{number:03}") for number in range(300)]
-    async with fake_gecko(respond) as server, gecko_at(clock, server.url(), timeout_seconds=5) as gecko:
+    async with fake_gecko(respond) as server, gecko_at(clock, server.url()) as gecko:
         found = await gecko.quotes(coins, AT)
     assert sum(isinstance(answer, Quote) for answer in found.values()) == 50
     assert sum(isinstance(answer, Fault) and answer.kind is FaultKind.UNAVAILABLE for answer in found.values()) == 250
