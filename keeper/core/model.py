@@ -1,10 +1,11 @@
 """The nouns: what a fund is, what was seen of it at one block. Frozen; no behaviour beyond look-ups."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from keeper.core.quotes import Fault, Quote
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
 
 LOCAL_CHAIN_ID: Final = 31337
@@ -213,7 +214,8 @@ class Market:
 
     `native` is the chain's coin in USD (for gas), None when unknown. `known_code` maps a token to the code hash
     it had when the keeper first met it. `open_intent` is the id of a transaction of this signer that is not
-    settled yet. `head_age_seconds` is wall clock minus block time.
+    settled yet. `head_age_seconds` is wall clock minus block time. `quotes` are an off-chain provider's, by asset
+    index; without those of which nobody said which coin they are.
     """
 
     fund: Fund
@@ -226,6 +228,7 @@ class Market:
     wrapped_native: Address | None
     known_code: dict[Address, Hash32]
     open_intent: int | None
+    quotes: dict[int, Quote | Fault] = field(default_factory=dict)
 
     @property
     def policy(self) -> Policy:

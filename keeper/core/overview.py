@@ -8,8 +8,8 @@ from typing import Final
 
 from keeper.core.ledger import RebalanceEvent
 from keeper.core.model import Asset, Block, Treasury
-from keeper.core.prices import feed_vote
 from keeper.core.units import BPS, E18, Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, in_bps, scaled, value_of
+from keeper.core.votes import feed_vote
 from keeper.core.words import duration, utc
 
 SEQUENCER_GRACE: Final = 3_600

@@ -4,15 +4,15 @@ The treasury values every swap by its own feeds, whatever the keeper believes: a
 fund under every PRICE_SOURCE. Pool spot can veto, and on test chains value; elsewhere it never stands alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from keeper.core import spot
 from keeper.core.hub import hub_of, is_idle
 from keeper.core.model import LOCAL_CHAIN_ID, Asset, FeedAnswer, GuardResult, Market, PriceSource, PriceVote, Verdict
 from keeper.core.units import Px, Timestamp, UsdE18, px_from_answer
+from keeper.core.votes import age_fault, bounds_fault, counted, unused, votes
 from keeper.core.words import percent
 
 TEST_CHAINS: Final = frozenset({1337, LOCAL_CHAIN_ID, 17_000, 560_048, 84_532, 421_614, 11_155_111, 11_155_420})
@@ -30,7 +30,8 @@ class PriceBook:
     """Prices by asset index. None for a retired asset, and for an idle one about which the sources do not agree.
 
     `px` is what the fund is valued by, `treasury_px` what the treasury's feeds say and its limits are counted in.
-    `native_usd_px` is UsdE18 of 10^18 wei, None when nobody knows.
+    `native_usd_px` is UsdE18 of 10^18 wei, None when nobody knows. `spot_off` holds, for an asset whose pool spot was
+    dropped for being off, how far from `px` a pool may be to be traded through all the same.
     """
 
     px: tuple[Px | None, ...]
@@ -38,6 +39,7 @@ class PriceBook:
     votes: tuple[PriceVote, ...]
     native_usd_px: UsdE18 | None
     guards: tuple[GuardResult, ...]
+    spot_off: Mapping[int, Fraction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,97 +54,28 @@ class PricesRefused:
         return tuple(guard for guard in self.guards if guard.verdict is Verdict.REFUSE)
 
 
-def votes(market: Market) -> tuple[PriceVote, ...]:
-    """What each source says of each asset, FEED before ROUTER; `used` is whether it is believable by itself.
-
-    Nobody is asked about a retired asset.
-    """
-    assets, hub = _counted(market), hub_of(market)
-    feeds = {asset.index: feed_vote(asset, market.block.timestamp) for asset in assets}
-    believed = {index: vote.px for index, vote in feeds.items() if vote.used and vote.px is not None}
-    return tuple(
-        vote for asset in assets for vote in (feeds[asset.index], _router_vote(market, asset.index, hub, believed))
-    )
-
-
 def agree(market: Market) -> PriceBook | PricesRefused:
     """Apply the policy's rule to the votes. One guard result each for bounds, age and agreement of all prices."""
-    cast = votes(market)
-    feeds = {vote.asset: vote for vote in cast if vote.source is PriceSource.FEED}
-    routers = {vote.asset: vote for vote in cast if vote.source is PriceSource.ROUTER}
-    hub, counted = hub_of(market), _counted(market)
-    verdicts = {asset.index: _settle(market, asset, feeds[asset.index], routers[asset.index], hub) for asset in counted}
-    settled = tuple(vote for asset in counted for vote in verdicts[asset.index].votes)
+    cast, wanted = votes(market), counted(market)
+    of: dict[int, dict[PriceSource, PriceVote]] = {asset.index: {} for asset in wanted}
+    for vote in cast:
+        of[vote.asset][vote.source] = vote
+    feeds = {index: found[PriceSource.FEED] for index, found in of.items()}
+    hub = hub_of(market)
+    verdicts = {asset.index: _settle(market, asset, of[asset.index], hub) for asset in wanted}
+    settled = tuple(vote for asset in wanted for vote in verdicts[asset.index].votes)
     guards = (
-        _bounds_guard(counted, feeds),
-        _age_guard(counted, market.block.timestamp),
-        _agreement_guard(market, [asset for asset in counted if not is_idle(asset)], verdicts),
+        _bounds_guard(wanted, feeds),
+        _age_guard(wanted, market.block.timestamp),
+        _agreement_guard(market, [asset for asset in wanted if not is_idle(asset)], verdicts),
     )
     if any(guard.verdict is Verdict.REFUSE for guard in guards):
         return PricesRefused(settled, guards)
     assets = market.treasury.assets
     px = tuple(None if asset.retired else verdicts[asset.index].px for asset in assets)
     treasury_px = tuple(None if asset.retired else feeds[asset.index].px for asset in assets)
-    return PriceBook(px, treasury_px, settled, _native_px(market, px), guards)
-
-
-def _counted(market: Market) -> list[Asset]:
-    """All but the retired: the treasury reads the feed of every one of them, even of one that it does not hold."""
-    return [asset for asset in market.treasury.assets if not asset.retired]
-
-
-# ------------------------------------------------------------------------------------------------ sources
-
-
-def feed_vote(asset: Asset, now: Timestamp) -> PriceVote:
-    """What the asset's feed says; used when the treasury would believe it at that time."""
-    answer = asset.answer
-    if answer is None:
-        return PriceVote(asset.index, PriceSource.FEED, None, None, False, "the feed did not answer")
-    fault = _bounds_fault(asset, answer) or _age_fault(asset, answer, now)
-    px = px_from_answer(answer.answer, answer.decimals, asset.decimals) if _can_scale(asset, answer) else None
-    return PriceVote(asset.index, PriceSource.FEED, px, answer.updated_at, not fault, fault or "feed")
-
-
-def _can_scale(asset: Asset, answer: FeedAnswer) -> bool:
-    return answer.answer > 0 and answer.decimals + asset.decimals <= 36
-
-
-def _bounds_fault(asset: Asset, answer: FeedAnswer) -> str:
-    if answer.answer <= 0:
-        return f"the feed answered {answer.answer}"
-    if not _can_scale(asset, answer):
-        return f"{answer.decimals} decimals of the feed and {asset.decimals} of the token are more than 36"
-    if answer.answer < asset.min_answer:
-        return f"{answer.answer} is below the treasury's bound {asset.min_answer}"
-    if answer.answer > asset.max_answer:
-        return f"{answer.answer} is above the treasury's bound {asset.max_answer}"
-    return ""
-
-
-def _age_fault(asset: Asset, answer: FeedAnswer, now: Timestamp) -> str:
-    age = now - answer.updated_at
-    if age < 0:
-        return f"the answer is {-age} s from the future"
-    if age > asset.max_age_seconds:
-        return f"the answer is {age} s old, at most {asset.max_age_seconds} s"
-    return ""
-
-
-def _router_vote(market: Market, asset: int, hub: int | None, feeds: Mapping[int, Px]) -> PriceVote:
-    """Spot through the hub, which is valued by its feed; the hub's own by what its pools imply of the others' feeds."""
-    px: Px | None = None
-    if hub is None:
-        reason = "the fund has no hub"
-    elif asset == hub:
-        px = spot.of_hub(market.treasury, hub, feeds)
-        reason = "what its pools imply" if px else "no pool with depth against an asset whose feed is good"
-    elif hub not in feeds:
-        reason = "the hub's feed is not good"
-    else:
-        px = spot.through_hub(market.treasury, asset, hub, feeds[hub])
-        reason = "deepest pool" if px else "no pool with depth against the hub"
-    return PriceVote(asset, PriceSource.ROUTER, px or None, market.block.timestamp if px else None, bool(px), reason)
+    off = {index: each.limit for index, each in verdicts.items() if PriceSource.ROUTER in each.dropped}
+    return PriceBook(px, treasury_px, settled, _native_px(market, px), guards, off)
 
 
 def _native_px(market: Market, px: tuple[Px | None, ...]) -> UsdE18 | None:
@@ -158,60 +91,118 @@ def _native_px(market: Market, px: tuple[Px | None, ...]) -> UsdE18 | None:
 
 # -------------------------------------------------------------------------------------------------- rules
 
+_MOST_TRUSTED_FIRST: Final = (PriceSource.FEED, PriceSource.ORACLE, PriceSource.ROUTER)
+_COUNT: Final = {2: "two", 3: "three"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """One asset: its price if the rule gave one, its votes as used, how far apart they are, what is wrong."""
+    """One asset: its price if the rule gave one, its votes as used, how far apart they are, what is wrong, and which
+    sources were dropped because the others agree without them, with how far off they are."""
 
     px: Px | None
-    votes: tuple[PriceVote, PriceVote]
+    votes: tuple[PriceVote, ...]
     deviation: Fraction | None
     limit: Fraction
     fault: str = ""
+    dropped: Mapping[PriceSource, Fraction] = field(default_factory=dict)
 
 
-def _settle(market: Market, asset: Asset, feed: PriceVote, router: PriceVote, hub: int | None) -> _Settled:
+def _settle(market: Market, asset: Asset, cast: Mapping[PriceSource, PriceVote], hub: int | None) -> _Settled:
+    source, limit = market.policy.price_source, _limit(market, asset, hub)
+    if values_alone(market):
+        chosen, others = source, f"PRICE_SOURCE is {source}"
+        if source is PriceSource.ROUTER and asset.index == hub:
+            chosen, others = PriceSource.FEED, "the hub is valued by its feed"
+        return _alone(cast, chosen, others, limit)
+    voices = [cast[each] for each in _MOST_TRUSTED_FIRST if each in cast]
+    believed = [vote for vote in voices if vote.used]
+    agreed = _agreed(believed, limit)
+    if len(believed) < 2:
+        silent = "; ".join(f"{vote.source}: {vote.reason}" for vote in voices if not vote.used)
+        speak = "only one" if believed else "none"
+        fault = f"{speak} of {_COUNT[len(voices)]} sources speaks ({silent})"
+        return _Settled(None, _all_unused(cast, fault), agreed.deviation, limit, fault)
+    if not agreed.kept:
+        assert agreed.deviation is not None
+        fault = f"sources are {percent(agreed.deviation)} % apart, at most {percent(limit)} %"
+        return _Settled(None, _all_unused(cast, fault), agreed.deviation, limit, fault)
+    px = agreed.px
+    if source is PriceSource.ROUTER:
+        # the hub is what the others are counted in: it is not valued by them
+        chosen = PriceSource.FEED if asset.index == hub else PriceSource.ROUTER
+        if (own := cast[chosen]) not in agreed.kept:
+            fault = f"PRICE_SOURCE is ROUTER, and {chosen} {_off(chosen, agreed.dropped) or own.reason}"
+            return _Settled(None, _all_unused(cast, fault), agreed.deviation, limit, fault)
+        px = own.px
+    told = tuple(
+        unused(vote, _off(vote.source, agreed.dropped)) if vote.source in agreed.dropped else vote
+        for vote in cast.values()
+    )
+    return _Settled(px, told, agreed.deviation, limit, dropped=agreed.dropped)
+
+
+def values_alone(market: Market) -> bool:
+    """Whether PRICE_SOURCE needs nobody to agree with it: always a feed's or a provider's word, spot on test chains."""
     source = market.policy.price_source
-    limit, is_hub = _limit(market, asset, hub), asset.index == hub
-    believed = feed.px is not None and router.px is not None and feed.used and router.used
-    apart = Fraction(abs(router.px - feed.px), feed.px) if believed and feed.px and router.px else None
-
-    def refuse(fault: str) -> _Settled:
-        return _Settled(None, (_unused(feed, fault), _unused(router, fault)), apart, limit, fault)
-
-    if source is PriceSource.ORACLE:
-        return refuse("ORACLE is not available in this version")
-    if source is PriceSource.FEED:
-        fault = "" if feed.used else feed.reason
-        return _Settled(
-            feed.px if feed.used else None, (feed, _unused(router, "PRICE_SOURCE is FEED")), apart, limit, fault
-        )
-    if source is PriceSource.ROUTER and market.chain_id in TEST_CHAINS:
-        if is_hub:
-            fault = "" if feed.used else feed.reason
-            by_feed = _unused(router, "the hub is valued by its feed")
-            return _Settled(feed.px if feed.used else None, (feed, by_feed), apart, limit, fault)
-        fault = "" if router.used else router.reason
-        by_spot = (_unused(feed, "PRICE_SOURCE is ROUTER"), router)
-        return _Settled(router.px if router.used else None, by_spot, apart, limit, fault)
-
-    # two sources are needed, and have to agree
-    if apart is None:
-        silent = feed if not feed.used else router
-        return refuse(f"only one of two sources speaks ({silent.source}: {silent.reason})")
-    if apart > limit:
-        return refuse(f"sources are {percent(apart)} % apart, at most {percent(limit)} %")
-    assert feed.px is not None
-    assert router.px is not None
-    if source is PriceSource.MEDIAN:
-        return _Settled(Px((feed.px + router.px) // 2), (feed, router), apart, limit)
-    chosen = feed if is_hub else router
-    return _Settled(chosen.px, (feed, router), apart, limit)
+    if source is PriceSource.ROUTER:
+        return market.chain_id in TEST_CHAINS
+    return source is not PriceSource.MEDIAN
 
 
-def _unused(vote: PriceVote, reason: str) -> PriceVote:
-    """A vote that did not count. A fault of its own stays its reason."""
-    return replace(vote, used=False, reason=reason) if vote.used else vote
+def _alone(cast: Mapping[PriceSource, PriceVote], chosen: PriceSource, others: str, limit: Fraction) -> _Settled:
+    feed, router = cast[PriceSource.FEED], cast[PriceSource.ROUTER]
+    apart = Fraction(abs(router.px - feed.px), feed.px) if feed.used and router.used and feed.px and router.px else None
+    told = tuple(vote if vote.source is chosen else unused(vote, others) for vote in cast.values())
+    own = cast.get(chosen)
+    if own is None:
+        return _Settled(None, told, apart, limit, f"{chosen} says nothing: nobody said which coin it is")
+    return _Settled(own.px if own.used else None, told, apart, limit, "" if own.used else own.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """`kept` agree, and `px` is their median, rounded down; empty when no two do. `deviation` is how far apart the two
+    are, or how far the furthest of those that count is from the median; of all when none count."""
+
+    kept: tuple[PriceVote, ...]
+    px: Px | None
+    deviation: Fraction | None
+    dropped: Mapping[PriceSource, Fraction]
+
+
+def _agreed(believed: Sequence[PriceVote], limit: Fraction) -> _Agreed:
+    """Those within `limit` of the median of all, if they are two or more. Of two none can be the one that is off."""
+    px = {vote.source: vote.px for vote in believed if vote.px is not None}
+    if len(px) < 2:
+        return _Agreed((), None, None, {})
+    if len(px) == 2:
+        first, second = px.values()
+        apart = Fraction(abs(second - first), first)
+        kept = tuple(believed) if apart <= limit else ()
+        return _Agreed(kept, _median(list(px.values())) if kept else None, apart, {})
+    middle = _median(list(px.values()))
+    off = {source: Fraction(abs(each - middle), middle) for source, each in px.items()}
+    kept = tuple(vote for vote in believed if off[vote.source] <= limit)
+    if len(kept) < 2:
+        return _Agreed((), None, max(off.values()), {})
+    dropped = {source: far for source, far in off.items() if far > limit}
+    agreed_px = _median([px[vote.source] for vote in kept])
+    return _Agreed(kept, agreed_px, max(off[vote.source] for vote in kept), dropped)
+
+
+def _median(prices: list[Px]) -> Px:
+    """Rounded down between two."""
+    ordered, half = sorted(prices), len(prices) // 2
+    return ordered[half] if len(prices) % 2 else Px((ordered[half - 1] + ordered[half]) // 2)
+
+
+def _off(source: PriceSource, dropped: Mapping[PriceSource, Fraction]) -> str:
+    return f"is {percent(dropped[source])} % off the others" if source in dropped else ""
+
+
+def _all_unused(cast: Mapping[PriceSource, PriceVote], fault: str) -> tuple[PriceVote, ...]:
+    return tuple(unused(vote, fault) for vote in cast.values())
 
 
 def _limit(market: Market, asset: Asset, hub: int | None) -> Fraction:
@@ -227,7 +218,7 @@ def _bounds_guard(assets: list[Asset], feeds: Mapping[int, PriceVote]) -> GuardR
     faults = [
         f"{asset.symbol}: {fault}{_way_out(asset)}"
         for asset in assets
-        if (fault := feeds[asset.index].reason if asset.answer is None else _bounds_fault(asset, asset.answer))
+        if (fault := feeds[asset.index].reason if asset.answer is None else bounds_fault(asset, asset.answer))
     ]
     return GuardResult(
         name="price_bounds",
@@ -252,7 +243,7 @@ def _age_guard(assets: list[Asset], now: Timestamp) -> GuardResult:
     faults = [
         f"{asset.symbol}: {fault}{_way_out(asset)}"
         for asset, answer in answers
-        if (fault := _age_fault(asset, answer, now))
+        if (fault := age_fault(asset, answer, now))
     ]
 
     def strain(pair: tuple[Asset, FeedAnswer]) -> tuple[bool, Fraction]:
@@ -271,20 +262,25 @@ def _age_guard(assets: list[Asset], now: Timestamp) -> GuardResult:
 
 
 def _agreement_guard(market: Market, assets: list[Asset], verdicts: Mapping[int, _Settled]) -> GuardResult:
-    """Shows the asset whose two sources are furthest apart, as a part of what is allowed."""
+    """Shows the asset whose sources are furthest apart, as a part of what is allowed, and which were dropped."""
     faults = [f"{a.symbol}: {verdicts[a.index].fault}" for a in assets if verdicts[a.index].fault]
+    dropped = [
+        f"{a.symbol}: without {source}, which {_off(source, verdicts[a.index].dropped)}"
+        for a in assets
+        for source in verdicts[a.index].dropped
+    ]
     apart = [
         (a, settled.deviation, settled.limit) for a in assets if (settled := verdicts[a.index]).deviation is not None
     ]
     worst = max(apart, key=lambda item: item[1] / item[2], default=None)
-    source = market.policy.price_source
-    alone = source is PriceSource.FEED or (source is PriceSource.ROUTER and market.chain_id in TEST_CHAINS)
+    source, alone = market.policy.price_source, values_alone(market)
     passed = Verdict.SKIP if alone else Verdict.PASS
+    otherwise = f"{source} values alone" if alone else worst[0].symbol if worst else ""
     return GuardResult(
         name="price_agreement",
         measured=percent(worst[1], 4) if worst else "",
         limit=percent(worst[2] if worst else Fraction(market.policy.max_price_deviation), 4),
         unit="%",
         verdict=Verdict.REFUSE if faults else passed,
-        detail="; ".join(faults) or (f"{source} values alone" if alone else worst[0].symbol if worst else ""),
+        detail="; ".join(faults or dropped) or otherwise,
     )

@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from keeper.core.spending import Budget
 from keeper.core.units import E18, UsdE18, in_bps
+
+if TYPE_CHECKING:  # the nouns, too, put figures into words
+    from keeper.core.spending import Budget
 
 
 def percent(fraction: Fraction, places: int = 2) -> str:
@@ -26,7 +28,7 @@ def dollars(value: UsdE18) -> str:
     return f"{Decimal(round(Fraction(value * 100, E18))).scaleb(-2):,.2f}"
 
 
-def left_of(budget: Budget) -> str:
+def left_of(budget: "Budget") -> str:
     """`1.25 bps of NAV left of 5 bps`, `12.3 % of NAV left of 25 %`."""
     if budget.cap < E18 // 100:
         left, cap = (plain(in_bps(Fraction(part, E18))) for part in (budget.left, budget.cap))
@@ -34,7 +36,7 @@ def left_of(budget: Budget) -> str:
     return f"{percent(Fraction(budget.left, E18))} % of NAV left of {percent(Fraction(budget.cap, E18))} %"
 
 
-def full_again(budget: Budget, now: int) -> str:
+def full_again(budget: "Budget", now: int) -> str:
     """`, full again at 2023-11-14T22:13:20Z`, or nothing when it is full. `now` is chain time."""
     seconds = budget.seconds_until(budget.cap)
     return f", full again at {utc(now + seconds)}" if seconds else ""

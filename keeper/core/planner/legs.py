@@ -127,6 +127,12 @@ def best_leg(
     return max(legs, key=lambda leg: (leg.out(min(amount_in, leg.cap)), -leg.venue.kind, -leg.venue.index))
 
 
+def _allowed_of_moved_spot(book: PriceBook, sold: Asset, bought: Asset) -> Fraction | None:
+    """How far a pool may be off in either direction where spot was dropped: who moved it gains by any trade. Else a
+    pool that is better than the price is welcome."""
+    return min((book.spot_off[each.index] for each in (sold, bought) if each.index in book.spot_off), default=None)
+
+
 def _leg(
     market: Market, book: PriceBook, venue: Venue, sold: Asset, bought: Asset, treasury_nav: UsdE18
 ) -> Leg | NoLeg:
@@ -141,6 +147,8 @@ def _leg(
         return NoLeg("no price")
 
     worse = 1 - Fraction(reserve_out * px_out, reserve_in * px_in)
+    if (allowed := _allowed_of_moved_spot(book, sold, bought)) is not None and abs(worse) > allowed:
+        return NoLeg(f"the pool is {percent(abs(worse))} % off the price that the other sources agree on")
     if worse > POOL_DEVIATION:
         return NoLeg(f"the pool is {percent(worse)} % worse than the price, at most {percent(POOL_DEVIATION)} %")
     max_slip = Fraction(market.treasury.limits.max_slip, BPS)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from keeper.core.model import Market, PriceSource, PriceVote, V2State, V3State, VenueKind, Verdict
-from keeper.core.prices import PriceBook, PricesRefused, agree, votes
+from keeper.core.prices import PriceBook, PricesRefused, agree
 from keeper.core.units import E18, Px
+from keeper.core.votes import votes
 from tests import factories as f
 
 pytestmark = pytest.mark.unit
@@ -257,8 +258,9 @@ def test_what_is_neither_wanted_nor_held_needs_no_second_opinion() -> None:
     assert book_of(f.with_venue(market, WBTC, enabled=False)).px[WBTC] is None
 
 
-def test_oracle_is_refused_in_so_many_words() -> None:
-    assert "ORACLE is not available in this version" in refused(sourced(PriceSource.ORACLE))["price_agreement"]
+def test_an_asset_of_which_nobody_said_which_coin_it_is_has_no_oracle() -> None:
+    said = refused(sourced(PriceSource.ORACLE))["price_agreement"]
+    assert "WETH: ORACLE says nothing: nobody said which coin it is" in said
 
 
 # -------------------------------------------------------------------------------------------------- rules
