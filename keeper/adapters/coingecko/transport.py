@@ -79,7 +79,7 @@ class Transport:
     def _open(self) -> httpx.AsyncBaseTransport:
         # Not in __init__: it reads certificates, and a keeper that never asks does not need them.
         if self._connections is None:
-            self._connections = httpx.AsyncHTTPTransport(trust_env=False, limits=httpx.Limits(max_connections=4))
+            self._connections = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=4))
         return self._connections
 
     def _request(self, target: str) -> httpx.Request:

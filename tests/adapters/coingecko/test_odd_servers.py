@@ -3,6 +3,7 @@
 import gzip
 import logging
 import time
+import tracemalloc
 import zlib
 
 import pytest
@@ -165,6 +166,19 @@ async def test_a_wrong_answer_is_a_fault_by_name_without_secrets(
     seen = texts + caplog.text + repr(logs) + "".join(capsys.readouterr())
     assert KEY not in seen
     assert SECRET_PATH not in seen
+
+
+async def test_a_bomb_is_not_unpacked(clock: Clock) -> None:
+    bomb = gzip.compress(b" " * (128 << 20))
+    async with fake_gecko(saying(bomb, content_encoding="gzip")) as server, gecko_at(clock, server.url()) as gecko:
+        tracemalloc.start()
+        try:
+            fault = (await gecko.quotes([ALPHA], AT))[ALPHA]
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert isinstance(fault, Fault)
+    assert most < 16 << 20
 
 
 async def test_nobody_at_home(clock: Clock) -> None:
