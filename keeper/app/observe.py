@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from keeper.app.quoting import Quotes, ask_quotes, of_assets
 from keeper.app.world import World
 from keeper.core.model import Block, Fund, Market, PinnedPolicy, Treasury
 from keeper.core.units import Address, Hash32
@@ -20,8 +21,8 @@ class Unobserved:
 async def observe(funds: Sequence[Fund], block: Block, world: World) -> dict[int, Market | Unobserved]:
     """By fund id. One request to the node however many funds; the books are read at the same time.
 
-    A node that does not answer leaves every fund unobserved; a treasury that does not answer only its own.
-    Raises BooksUnavailable.
+    A node that does not answer leaves every fund unobserved; a treasury that does not answer only its own. A provider
+    of market data is asked once for all funds that listen to it, beside the node. Raises BooksUnavailable.
     """
     wall = world.clock.now().timestamp()
     try:
@@ -31,12 +32,14 @@ async def observe(funds: Sequence[Fund], block: Block, world: World) -> dict[int
             versions = questions.create_task(world.books.policies())
             code = questions.create_task(world.books.known_code())
             opened = questions.create_task(world.books.open_intents())
+            quoted = questions.create_task(_ask_provider(funds, versions, block, world))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     seen, policies, known_code, intents = chain.result(), versions.result(), code.result(), opened.result()
     if isinstance(seen, Unobserved):
         return {fund.id: seen for fund in funds}
 
+    quotes = quoted.result()
     open_by_signer = {intent.signer: intent.id for intent in intents}
     markets: dict[int, Market | Unobserved] = {}
     for fund, treasury in zip(funds, seen.treasuries, strict=True):
@@ -47,7 +50,7 @@ async def observe(funds: Sequence[Fund], block: Block, world: World) -> dict[int
             markets[fund.id] = Unobserved(f"fund {fund.name} has no policy yet")
             continue
         markets[fund.id] = _market(
-            fund, policies[fund.id], seen, treasury, wall, known_code, open_by_signer.get(fund.signer)
+            fund, policies[fund.id], seen, treasury, wall, known_code, open_by_signer.get(fund.signer), quotes
         )
     await _remember(markets, known_code, world)
     return markets
@@ -61,6 +64,7 @@ async def look(
     chain: Chain,
     known_code: Mapping[Address, Hash32],
     open_intent: int | None,
+    quotes: Quotes,
 ) -> Market:
     """One fund at that block. `wall` is the wall clock's time that the head's age is told from, seconds since 1970.
 
@@ -70,7 +74,7 @@ async def look(
     treasury = seen.treasuries[0]
     if treasury is None:
         raise ChainUnavailable(nobody(fund, block))
-    return _market(fund, pinned, seen, treasury, wall, known_code, open_intent)
+    return _market(fund, pinned, seen, treasury, wall, known_code, open_intent, quotes)
 
 
 def nobody(fund: Fund, block: Block) -> str:
@@ -85,6 +89,7 @@ def _market(
     wall: float,
     known_code: Mapping[Address, Hash32],
     open_intent: int | None,
+    quotes: Quotes,
 ) -> Market:
     return Market(
         fund=fund,
@@ -97,6 +102,7 @@ def _market(
         wrapped_native=seen.wrapped_native,
         known_code=dict(known_code),
         open_intent=open_intent,
+        quotes=of_assets(treasury, quotes),
     )
 
 
@@ -113,6 +119,17 @@ async def _remember(
     }
     if new:
         await world.books.remember_tokens(list(new.values()))
+
+
+async def _ask_provider(
+    funds: Sequence[Fund], versions: asyncio.Task[dict[int, PinnedPolicy]], block: Block, world: World
+) -> Quotes:
+    if world.market_data is None:
+        return {}
+    policies = await versions
+    return await ask_quotes(
+        [policies[fund.id].policy for fund in funds if fund.id in policies], block.timestamp, world
+    )
 
 
 async def _ask_chain(funds: Sequence[Fund], block: Block, world: World) -> Observation | Unobserved:

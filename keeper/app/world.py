@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from keeper.app.alarms import Told
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
-from keeper.ports import Alerts, Books, Chain, Clock, Lease, Signer, TreasuryCodec
+from keeper.ports import Alerts, Books, Chain, Clock, Lease, MarketData, Signer, TreasuryCodec
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Alone:
 @dataclass(frozen=True, slots=True)
 class World:
     """`signer_of` gives the key of a fund, or None when this process has none (a dry run); it raises SignerUnavailable.
-    `poll_seconds` is how often the node is asked for a new head or a receipt.
+    `market_data` is asked for the prices of coins, None for nobody. `poll_seconds` is how often the node is asked for a new head or a receipt.
     """
 
     chain: Chain
@@ -38,3 +38,4 @@ class World:
     heartbeat_seconds: float
     told: Told = field(default_factory=Told)
     lease: Lease = field(default_factory=Alone)
+    market_data: MarketData | None = None

@@ -68,6 +68,23 @@ class FakeBooks(FakeTransactions):
         async with self._transaction("symbols") as shelf:
             return {token: symbol for token, (symbol, _, _) in shelf.tokens.items()}
 
+    async def coins(self) -> dict[Address, CoinId]:
+        async with self._transaction("coins") as shelf:
+            return dict(shelf.coins)
+
+    async def set_coins(
+        self, wanted: Mapping[Address, CoinId | None], by: str
+    ) -> dict[Address, tuple[CoinId | None, CoinId | None]]:
+        async with self._transaction("set_coins") as shelf:
+            changed = {}
+            for token, coin in wanted.items():
+                if token not in shelf.tokens:
+                    raise LookupError(f"token {token} was never met")
+                if (before := shelf.coins.get(token)) != coin:
+                    changed[token] = (before, coin)
+                    shelf.coins = {t: c for t, c in (shelf.coins | {token: coin}).items() if c is not None}
+            return changed
+
     async def remember_tokens(self, tokens: Sequence[tuple[Address, str, int, Hash32 | None]]) -> None:
         async with self._transaction("remember_tokens") as shelf:
             for token, symbol, decimals, code in tokens:

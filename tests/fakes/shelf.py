@@ -23,6 +23,7 @@ from keeper.core.ledger import (
     SwapFill,
 )
 from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp
 from keeper.ports import Reply, SigningForbidden
 
@@ -94,6 +95,7 @@ class Shelf:
     breakers: dict[int, Breaker] = field(default_factory=dict)
     mined: dict[int, Mined] = field(default_factory=dict)
     accepted: frozenset[int] = frozenset()
+    coins: dict[Address, CoinId] = field(default_factory=dict)
     changes: list[tuple[int, IntentState | None, IntentState, str]] = field(default_factory=list)
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from keeper.adapters.storage import alerts, cycles, funds, intents, journal, policies, settlement, signing, states
+from keeper.adapters.storage import alerts, coins, cycles, funds, intents, journal, policies, settlement, signing, states
 from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.policies import ParsePolicy, PolicyReader
@@ -29,6 +29,7 @@ from keeper.core.ledger import (
     SignerState,
 )
 from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 from keeper.ports import Reply, SignedTransaction, Terms
 
@@ -97,6 +98,15 @@ class SqlBooks:
 
     async def symbols(self) -> dict[Address, str]:
         return await self._db.read(funds.symbols)
+
+    async def coins(self) -> dict[Address, CoinId]:
+        return await self._db.read(coins.coins)
+
+    async def set_coins(
+        self, wanted: Mapping[Address, CoinId | None], by: str
+    ) -> dict[Address, tuple[CoinId | None, CoinId | None]]:
+        """Returns what changed, before and after. Raises LookupError for a token that was never met."""
+        return await self._db.write(coins.set_coins, self._now(), wanted, by)
 
     # ---- policies
 

@@ -64,6 +64,7 @@ asset = Table(
     Column("decimals", SmallInteger, nullable=False),
     Column("code_hash", Text),  # as first seen; never overwritten
     Column("created_at", UtcTime, nullable=False),
+    Column("coin", Text),  # which of the provider's coins it is, by an operator's word
 )
 
 fund_asset_allocation = Table(

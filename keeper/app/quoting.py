@@ -1,0 +1,32 @@
+"""What a provider off the chain says of all tokens that it is to be asked about, in one question."""
+
+from collections.abc import Iterable, Mapping
+
+from keeper.app.world import World
+from keeper.core.model import Policy, PriceSource, Treasury
+from keeper.core.quotes import Fault, Quote
+from keeper.core.units import Address, Timestamp
+from keeper.ports import Books, MarketData
+
+Quotes = Mapping[Address, Quote | Fault]
+"""By token."""
+
+
+async def ask_quotes(policies: Iterable[Policy], at: Timestamp, world: World) -> Quotes:
+    """Empty without a provider, and when none of the funds listens to it. Raises BooksUnavailable."""
+    if world.market_data is None or all(policy.price_source is PriceSource.FEED for policy in policies):
+        return {}
+    return await quotes_from(world.market_data, world.books, at)
+
+
+async def quotes_from(provider: MarketData, books: Books, at: Timestamp) -> Quotes:
+    """Of every token of which the books know which coin it is. Raises BooksUnavailable."""
+    if not (coins := await books.coins()):
+        return {}
+    answers = await provider.quotes(set(coins.values()), at)
+    return {token: answers[coin] for token, coin in coins.items()}
+
+
+def of_assets(treasury: Treasury, quotes: Quotes) -> dict[int, Quote | Fault]:
+    """By asset index."""
+    return {asset.index: quotes[asset.token] for asset in treasury.assets if asset.token in quotes}
