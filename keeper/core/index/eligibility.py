@@ -38,12 +38,13 @@ def wanted(candidate: Candidate, rules: Methodology, _now: Timestamp) -> Refusal
     return None
 
 
-def measured(candidate: Candidate, _rules: Methodology, _now: Timestamp) -> Refusal | None:
-    """A market cap or a price that is missing is never 0, and one of 0 is none."""
-    for name, amount in (("market cap", candidate.market_cap), ("price", candidate.price)):
-        if fault := amount_fault(name, amount):
-            return Refusal(Cause.MISSING, fault)
-    return None
+def sized(candidate: Candidate, _rules: Methodology, _now: Timestamp) -> Refusal | None:
+    """A market cap that is missing is never 0, and one of 0 is none."""
+    return _missing("market cap", candidate.market_cap)
+
+
+def priced(candidate: Candidate, _rules: Methodology, _now: Timestamp) -> Refusal | None:
+    return _missing("price", candidate.price)
 
 
 def alive(candidate: Candidate, rules: Methodology, now: Timestamp) -> Refusal | None:
@@ -107,7 +108,8 @@ def traded(candidate: Candidate, rules: Methodology, _now: Timestamp) -> Refusal
     )
 
 
-OF_THE_MARKET: Final[tuple[Check, ...]] = (wanted, measured, alive, floats_freely)
+OF_A_LIST: Final[tuple[Check, ...]] = (sized, floats_freely)
+OF_THE_MARKET: Final[tuple[Check, ...]] = (wanted, sized, priced, alive, floats_freely)
 OF_THE_CHAIN: Final[tuple[Check, ...]] = (on_the_chain, traded)
 
 
@@ -153,15 +155,6 @@ def _same_tokens(standing: Iterable[Candidate]) -> dict[str, Refusal]:
     return twins
 
 
-def amount_fault(name: str, amount: Decimal | None) -> str:
-    """Why an amount of USD cannot be used; empty when it can."""
-    if amount is None:
-        return f"its {name} is not known"
-    if not amount.is_finite() or amount < 0:
-        return f"its {name} is no amount: {amount}"
-    return "" if amount else f"its {name} is 0"
-
-
 def protocol(dex: str) -> str:
     """`uniswap_v2`, `uniswap-v3-base` -> `uniswap`: versions and networks of one protocol are one exchange.
 
@@ -169,6 +162,14 @@ def protocol(dex: str) -> str:
     """
     first = re.split(r"[^a-z0-9]+", dex.strip().lower(), maxsplit=1)[0]
     return re.sub(r"(?<=[a-z])v[0-9]+$", "", first)
+
+
+def _missing(name: str, amount: Decimal | None) -> Refusal | None:
+    if amount is None:
+        return Refusal(Cause.MISSING, f"its {name} is not known")
+    if not amount.is_finite() or amount < 0:
+        return Refusal(Cause.MISSING, f"its {name} is no amount: {amount}")
+    return None if amount else Refusal(Cause.MISSING, f"its {name} is 0")
 
 
 def _named_stable(category: str, recent: Sequence[Decimal]) -> Refusal | None:

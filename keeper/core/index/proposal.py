@@ -88,7 +88,8 @@ class Proposal:
         """Members that leave because nobody says anything of them, or not in time, which need be no fact about the
         coin: worth a second look before anything is sold."""
         causes = {each.coin: each.refusal.cause for each in self.refused}
-        eligible = {each.coin for each in self.beyond} | {each.member.coin for each in (*self.holdings, *self.proposed)}
+        inside = [*(each.member for each in self.holdings), *(each.member for each in self.proposed)]
+        eligible = {each.coin for each in (*inside, *self.beyond)}
         return tuple(
             change.coin
             for change in self.changes
