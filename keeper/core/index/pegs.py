@@ -9,8 +9,8 @@ _AROUND: Final = Fraction(1, 10)
 """How far from 1 USD the middle price of what is called a stablecoin may be: one that earns interest drifts up."""
 _BESIDE: Final = Fraction(2, 100)
 _LONG: Final = 30
-"""Daily prices within `_BESIDE` after which a coin is held at 1 USD, whatever it is called. Coins that float have
-passed by for eleven days in seven years of real prices, no longer."""
+"""Daily prices within `_BESIDE` after which a coin is held at 1 USD, whatever it is called. Of 32 coins that float
+none stayed there for longer than eleven days in eight years of daily prices."""
 _STILL: Final = 3
 """The same daily price so many times in a row is no market: ten digits do not repeat."""
 
