@@ -24,7 +24,7 @@ from scripts.localchain.anvil import ROOT
 DATA = ROOT.parent / "shared/data"
 FILE = "cg_daily_core.csv"
 FIRST, LAST = date(2018, 1, 1), date(2024, 12, 1)
-RULES = Methodology(size=10, cap=Bps(2_500), floor=Bps(100), rank_buffer=2, max_age_seconds=43_200)
+RULES = Methodology(size=10, cap_bps=Bps(2_500), floor_bps=Bps(100), rank_buffer=2, max_age_seconds=43_200)
 """Closes are of midnight: what has no row of the day is at least a day old, and too old."""
 
 
@@ -99,7 +99,7 @@ class IndexReport:
             lines += [f"  {change.words}" for change in step.changes]
         figures = self.figures()
         refused = ", ".join(f"{cause} {count}" for cause, count in figures["refused"].items())
-        cap, floor = ((bound or 0) / 100 for bound in (RULES.cap, RULES.floor))
+        cap, floor = ((bound or 0) / 100 for bound in (RULES.cap_bps, RULES.floor_bps))
         lines += [
             "",
             f"{figures['months']} months, {figures['from']} to {figures['to']}; {self.coins} coins in the file",

@@ -49,7 +49,7 @@ def _step(history: History, rules: Methodology, day: date, before: Step | None) 
     screening = screen(history.candidates(day), rules, Timestamp(midnight(day)), OF_THE_MARKET)
     refused = {each.coin: each for each in screening.refused}
     chosen = reconstitute(current, screening.eligible, refused, rules.size, rules.rank_buffer)
-    cap, floor = (None if bound is None else Fraction(bound, BPS) for bound in (rules.cap, rules.floor))
+    cap, floor = (None if bound is None else Fraction(bound, BPS) for bound in (rules.cap_bps, rules.floor_bps))
     exact = weigh(rules.rule, [each.market_cap for each in chosen.members], cap, floor)
     weights = dict(zip((each.coin for each in chosen.members), apportion(exact, BPS), strict=True))
     carried = drifted(history, before, day) if before else None

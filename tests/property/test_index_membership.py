@@ -95,7 +95,7 @@ def test_a_proposal_of_any_market(
 ) -> None:
     size, buffer = seats
     cash = data.draw(st.sampled_from((0, 1, 500)))
-    how = rules(size=size, rank_buffer=buffer, cash=cash)
+    how = rules(size=size, rank_buffer=buffer, cash_bps=cash)
     order = data.draw(st.permutations(COINS[:12]))
     lacks = data.draw(st.lists(st.sampled_from(order), max_size=3))
     assets = listed(dict.fromkeys(order, 0), lacks)

@@ -15,23 +15,24 @@ _NO_CASH: Final = Bps(0)
 
 @dataclass(frozen=True, slots=True)
 class Methodology:
-    """`size` is N, the most members. `cap` and `floor` bound a member's part of the index, None: no such bound.
+    """`size` is N, the most members. `cap_bps` and `floor_bps` bound a member's part of the index, None: no such bound.
 
     `coins` and `category` narrow the universe: these coins alone, those of one category alone; empty: the whole market.
-    A member leaves below rank `size + rank_buffer`, a newcomer enters from rank `size - rank_buffer` on. Targets are
-    sent when the members change or a target moves by more than `weight_threshold`, which is of NAV, not of the target.
-    A decentralised exchange counts when a pool of it holds `min_pool_usd`. `native` says which token stands for a coin
-    of another chain: (coin, the token's symbol). `cash` of NAV goes to the hub, the index takes the rest.
+    A member leaves below rank `size + rank_buffer`, a newcomer enters at rank `size - rank_buffer` or better. Targets
+    are sent when the members change or one moves by more than `weight_threshold_bps`, of NAV and not of the target. A
+    decentralised exchange counts when a pool of it holds `min_pool_usd`. `native` says which token stands for a coin of
+    another chain: (coin, the token's symbol). `cash_bps` of NAV goes to the hub, the index takes the rest.
 
-    `fixed` is for funds that want no index: (symbol, weight) of the treasury's assets, cash aside; nothing else counts.
+    `fixed_bps` is for funds that want no index: (symbol, weight) of the treasury's assets; then only `cash_bps` and
+    `weight_threshold_bps` count besides.
     """
 
     size: int = 10
     rule: Rule = Rule.CLIP
-    cap: Bps | None = None
-    floor: Bps | None = None
+    cap_bps: Bps | None = None
+    floor_bps: Bps | None = None
     rank_buffer: int = 2
-    weight_threshold: Bps = _THRESHOLD
+    weight_threshold_bps: Bps = _THRESHOLD
     min_dexes: int = 3
     min_pool_usd: Decimal = Decimal(100_000)
     max_age_seconds: int = DAY
@@ -39,13 +40,13 @@ class Methodology:
     category: str = ""
     exclusions: tuple[str, ...] = ()
     native: tuple[tuple[str, str], ...] = (("bitcoin", "WBTC"), ("ethereum", "WETH"))
-    cash: Bps = _NO_CASH
-    fixed: tuple[tuple[str, Bps], ...] = ()
+    cash_bps: Bps = _NO_CASH
+    fixed_bps: tuple[tuple[str, Bps], ...] = ()
 
     @property
     def invested(self) -> Bps:
         """What the index, or the fixed weights, share among them."""
-        return Bps(BPS - self.cash)
+        return Bps(BPS - self.cash_bps)
 
     @property
     def tokens(self) -> dict[str, str]:
@@ -59,7 +60,7 @@ def mistakes_of(rules: Methodology) -> Iterator[str]:
         yield f"size: {rules.size} is less than 1"
     if not 0 <= rules.rank_buffer < max(1, rules.size):
         yield f"rank_buffer: {rules.rank_buffer} is not from 0 to {max(1, rules.size) - 1}, below size"
-    for name in ("weight_threshold", "cash"):
+    for name in ("weight_threshold_bps", "cash_bps"):
         if not 0 <= getattr(rules, name) <= BPS:
             yield f"{name}: {getattr(rules, name)} is not from 0 to {BPS} bps"
     for name in ("min_dexes", "max_age_seconds", "min_pool_usd"):
@@ -71,18 +72,19 @@ def mistakes_of(rules: Methodology) -> Iterator[str]:
 
 
 def _bounds(rules: Methodology) -> Iterator[str]:
-    if rules.cap is not None:
+    cap, floor, size = rules.cap_bps, rules.floor_bps, rules.size
+    if cap is not None:
         if rules.rule is not Rule.CLIP:
-            yield f"cap: rule {rules.rule} knows none"
-        if not 0 < rules.cap <= BPS:
-            yield f"cap: {rules.cap} is not from 1 to {BPS} bps"
-        elif rules.cap * rules.size < BPS:
-            yield f"cap: {rules.size} members of at most {rules.cap} bps reach {rules.cap * rules.size}, not {BPS}"
-    if rules.floor is not None:
-        if not 0 <= rules.floor <= BPS:
-            yield f"floor: {rules.floor} is not from 0 to {BPS} bps"
-        elif rules.floor * rules.size > BPS:
-            yield f"floor: {rules.size} members of at least {rules.floor} bps need {rules.floor * rules.size} of {BPS}"
+            yield f"cap_bps: rule {rules.rule} knows none"
+        if not 0 < cap <= BPS:
+            yield f"cap_bps: {cap} is not from 1 to {BPS} bps"
+        elif cap * size < BPS:
+            yield f"cap_bps: {size} members of at most {cap} bps reach {cap * size}, not {BPS}"
+    if floor is not None:
+        if not 0 <= floor <= BPS:
+            yield f"floor_bps: {floor} is not from 0 to {BPS} bps"
+        elif floor * size > BPS:
+            yield f"floor_bps: {size} members of at least {floor} bps need {floor * size} of {BPS}"
 
 
 def _names(rules: Methodology) -> Iterator[str]:
@@ -91,7 +93,7 @@ def _names(rules: Methodology) -> Iterator[str]:
         "coins": rules.coins,
         "exclusions": rules.exclusions,
         "native": tuple(coin for coin, _ in rules.native),
-        "fixed": tuple(symbol for symbol, _ in rules.fixed),
+        "fixed_bps": tuple(symbol for symbol, _ in rules.fixed_bps),
     }
     for place, names in lists.items():
         for name in sorted({name for name in names if names.count(name) > 1}):
@@ -103,10 +105,10 @@ def _names(rules: Methodology) -> Iterator[str]:
 
 
 def _fixed(rules: Methodology) -> Iterator[str]:
-    if not rules.fixed:
+    if not rules.fixed_bps:
         return
-    for symbol, weight in rules.fixed:
+    for symbol, weight in rules.fixed_bps:
         if not 0 < weight <= BPS:
-            yield f"fixed: {symbol} has {weight}, which is not from 1 to {BPS} bps"
-    if (total := sum(weight for _, weight in rules.fixed)) != rules.invested:
-        yield f"fixed: the weights sum to {total}, not to {rules.invested} (10000 without cash)"
+            yield f"fixed_bps: {symbol} has {weight}, which is not from 1 to {BPS} bps"
+    if (total := sum(weight for _, weight in rules.fixed_bps)) != rules.invested:
+        yield f"fixed_bps: the weights sum to {total}, not to {rules.invested} (10000 without cash)"

@@ -41,10 +41,10 @@ def to_plain(rules: Methodology) -> dict[str, Any]:
     return {
         "size": rules.size,
         "rule": rules.rule.value,
-        "cap": rules.cap,
-        "floor": rules.floor,
+        "cap_bps": rules.cap_bps,
+        "floor_bps": rules.floor_bps,
         "rank_buffer": rules.rank_buffer,
-        "weight_threshold": rules.weight_threshold,
+        "weight_threshold_bps": rules.weight_threshold_bps,
         "min_dexes": rules.min_dexes,
         "min_pool_usd": plain(rules.min_pool_usd),
         "max_age_seconds": rules.max_age_seconds,
@@ -52,8 +52,8 @@ def to_plain(rules: Methodology) -> dict[str, Any]:
         "category": rules.category,
         "exclusions": list(rules.exclusions),
         "native": dict(rules.native),
-        "cash": rules.cash,
-        "fixed": dict(rules.fixed),
+        "cash_bps": rules.cash_bps,
+        "fixed_bps": dict(rules.fixed_bps),
     }
 
 
@@ -119,10 +119,10 @@ def _shown(value: object) -> str:
 _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "size": _whole,
     "rule": _rule,
-    "cap": _whole_or_none,
-    "floor": _whole_or_none,
+    "cap_bps": _whole_or_none,
+    "floor_bps": _whole_or_none,
     "rank_buffer": _whole,
-    "weight_threshold": _whole,
+    "weight_threshold_bps": _whole,
     "min_dexes": _whole,
     "min_pool_usd": _dollars,
     "max_age_seconds": _whole,
@@ -130,6 +130,6 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "category": _text,
     "exclusions": _list,
     "native": _texts,
-    "cash": _whole,
-    "fixed": _wholes,
+    "cash_bps": _whole,
+    "fixed_bps": _wholes,
 }

@@ -120,9 +120,9 @@ def propose(
     Only what the treasury can buy is a member: a newcomer that it cannot buy takes nobody's seat and is proposed, a
     member that it can no longer buy leaves.
     """
-    if rules.cash and hub not in [asset.token for asset in listed]:
+    if rules.cash_bps and hub not in [asset.token for asset in listed]:
         return Withheld("cash is kept in the hub, and the treasury does not list one")
-    if rules.fixed:
+    if rules.fixed_bps:
         return _fixed(rules, listed, hub)
     screening = screen(candidates, rules, now)
     refused = {each.coin: each for each in screening.refused}
@@ -140,7 +140,7 @@ def propose(
         holdings = _weighed(rules, chosen.members, listed)
     except WeightsImpossible as fault:
         return Withheld(str(fault), screening.refused)
-    targets = _targets({holding.token: holding.target for holding in holdings}, listed, hub, rules.cash)
+    targets = _targets({holding.token: holding.target for holding in holdings}, listed, hub, rules.cash_bps)
     moves = _moves(listed, targets)
     ideal = reconstitute(members, screening.eligible, refused, rules.size, rules.rank_buffer).members
     proposed = tuple(Proposed(each, lacks[each.coin]) for each in ideal if each.coin in lacks)
@@ -160,10 +160,10 @@ def propose(
 def _fixed(rules: Methodology, listed: Sequence[Listed], hub: Address | None) -> Proposal | Withheld:
     """Weights that the methodology names: no market is asked."""
     by_symbol = {asset.symbol: asset for asset in listed}
-    if unknown := [symbol for symbol, _ in rules.fixed if symbol not in by_symbol]:
+    if unknown := [symbol for symbol, _ in rules.fixed_bps if symbol not in by_symbol]:
         return Withheld(f"the treasury does not list {', '.join(unknown)}, which has a fixed weight")
-    shares = {by_symbol[symbol].token: weight for symbol, weight in rules.fixed}
-    targets = _targets(shares, listed, hub, rules.cash)
+    shares = {by_symbol[symbol].token: weight for symbol, weight in rules.fixed_bps}
+    targets = _targets(shares, listed, hub, rules.cash_bps)
     moves = _moves(listed, targets)
     lacking = {asset.token: asset.lacks for asset in listed if asset.lacks}
     if short := [move for move in moves if move.after > move.before and move.token in lacking]:
@@ -187,7 +187,7 @@ def _weighed(rules: Methodology, members: Iterable[Ranked], listed: Sequence[Lis
     """By rank. What rounding leaves goes, where remainders are equal, by the treasury's order. May not be possible."""
     place = {asset.token: index for index, asset in enumerate(listed)}
     order = sorted(members, key=lambda each: place[_token(each)])
-    cap, floor = (None if bound is None else Fraction(bound, BPS) for bound in (rules.cap, rules.floor))
+    cap, floor = (None if bound is None else Fraction(bound, BPS) for bound in (rules.cap_bps, rules.floor_bps))
     weights = weigh(rules.rule, [each.market_cap for each in order], cap, floor)
     holdings = [
         Holding(each, _token(each), weight, Bps(part))
@@ -218,8 +218,8 @@ def _reasons(moves: Iterable[TargetMove], rules: Methodology) -> Iterator[str]:
         way = f"{move.symbol}'s target goes from {_shown(move.before)} to {_shown(move.after)}"
         if not move.before or not move.after:
             yield way
-        elif move.size > rules.weight_threshold:
-            yield f"{way}, more than {_shown(rules.weight_threshold)} of NAV"
+        elif move.size > rules.weight_threshold_bps:
+            yield f"{way}, more than {_shown(rules.weight_threshold_bps)} of NAV"
 
 
 def _shown(bps: Bps) -> str:

@@ -57,7 +57,7 @@ def _level(caps: Sequence[Fraction], most: Fraction, least: Fraction) -> Fractio
             capped, free = capped + 1, free - one
         else:
             floored, free = floored - 1, free + one
-    return points[-1][0]
+    raise AssertionError("at the last point every weight is at the cap, and the cap leaves room")
 
 
 def top3(caps: Sequence[Fraction], floor: Fraction | None = None) -> tuple[Fraction, ...]:

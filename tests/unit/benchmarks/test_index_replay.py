@@ -128,7 +128,7 @@ def test_the_unborn_are_nobody() -> None:
 
 def test_too_few_members_for_the_cap_is_an_error_with_its_numbers() -> None:
     with pytest.raises(WeightsImpossible, match="2 members of at most 40 % each reach 80 %"):
-        run(history(a=700, b=300), Methodology(size=3, rank_buffer=1, cap=Bps(4_000), max_age_seconds=43_200))
+        run(history(a=700, b=300), Methodology(size=3, rank_buffer=1, cap_bps=Bps(4_000), max_age_seconds=43_200))
 
 
 def test_turnover_is_half_of_what_moves() -> None:

@@ -45,7 +45,8 @@ def test_a_coin_with_everything_is_in() -> None:
         ({"recent": ()}, None),
         ({"recent": PEGGED}, "its price is held at 1 USD, whatever it is called"),
         ({"recent": PEGGED[1:]}, None),
-        ({"recent": (*PEGGED, Decimal("1.03"))}, None),
+        ({"recent": (*PEGGED, Decimal("1.02"))}, "its price is held at 1 USD, whatever it is called"),
+        ({"recent": (*PEGGED, Decimal("1.0201"))}, None),
     ],
 )
 def test_what_is_measured(changed: dict[str, Any], words: str | None) -> None:
@@ -240,10 +241,9 @@ def test_equal_market_caps_go_by_the_providers_rank_then_by_id() -> None:
 
 def test_a_coin_that_is_there_twice_counts_once() -> None:
     """A provider's pages shift while they are read."""
-    assert coins(screen([candidate("a", 5), candidate("a", 6), candidate("b", 4)], rules(), NOW)) == [
-        (1, "a"),
-        (2, "b"),
-    ]
+    found = screen([candidate("a", 5), candidate("a", 6), candidate("b", 4)], rules(), NOW)
+    assert coins(found) == [(1, "a"), (2, "b")]
+    assert found.eligible[0].market_cap == 5
 
 
 def test_the_market_alone_can_be_asked() -> None:

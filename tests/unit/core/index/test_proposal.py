@@ -117,7 +117,7 @@ def test_with_nothing_to_buy_the_old_targets_stay() -> None:
 
 
 def test_weights_that_cannot_be_are_withheld_never_made_equal() -> None:
-    found = propose(rules(size=10, cap=2_500), market(a=50, b=30, c=20), "abc", listed(SPLIT), None, NOW)
+    found = propose(rules(size=10, cap_bps=2_500), market(a=50, b=30, c=20), "abc", listed(SPLIT), None, NOW)
     assert isinstance(found, Withheld)
     assert (
         found.reason == "3 members of at most 25 % each reach 75 %, not 100 %: the cap is too low or they are too few"
@@ -146,21 +146,21 @@ def test_a_member_that_ranks_too_low_is_explained() -> None:
 
 
 def test_cash_goes_to_the_hub_and_the_index_takes_the_rest() -> None:
-    how = replace(THREE, cash=1_000)
+    how = replace(THREE, cash_bps=1_000)
     found = proposed(propose(how, market(a=50, b=30, c=20), "abc", listed(SPLIT | {"usdc": 0}), token("usdc"), NOW))
     assert found.targets == (4_500, 2_700, 1_800, 1_000)
     assert [holding.target for holding in found.holdings] == [4_500, 2_700, 1_800]
 
 
 def test_a_hub_that_is_a_member_has_both() -> None:
-    how = replace(THREE, cash=1_000)
+    how = replace(THREE, cash_bps=1_000)
     found = proposed(propose(how, market(a=50, b=30, c=20), "abc", listed(SPLIT), token("a"), NOW))
     assert found.targets == (5_500, 2_700, 1_800)
 
 
 @pytest.mark.parametrize("hub", [None, token("usdc")])
 def test_cash_without_a_listed_hub_is_withheld(hub: str | None) -> None:
-    found = propose(replace(THREE, cash=1), market(a=1), "", listed({"a": 10_000}), hub, NOW)  # type: ignore[arg-type]
+    found = propose(replace(THREE, cash_bps=1), market(a=1), "", listed({"a": 10_000}), hub, NOW)  # type: ignore[arg-type]
     assert found == Withheld("cash is kept in the hub, and the treasury does not list one")
 
 
@@ -176,7 +176,7 @@ def test_what_rounding_leaves_goes_by_the_treasurys_order() -> None:
 
 
 def test_fixed_weights_ask_no_market() -> None:
-    how = rules(fixed={"A": 6_000, "B": 3_500}, cash=500)
+    how = rules(fixed_bps={"A": 6_000, "B": 3_500}, cash_bps=500)
     found = proposed(propose(how, [], "", listed({"b": 4_000, "a": 6_000, "usdc": 0}), token("usdc"), NOW))
     assert found.targets == (3_500, 6_000, 500)
     assert found.reasons == (
@@ -186,12 +186,12 @@ def test_fixed_weights_ask_no_market() -> None:
 
 
 def test_fixed_weights_that_are_there_are_not_sent() -> None:
-    how = rules(fixed={"A": 6_000, "B": 4_000})
+    how = rules(fixed_bps={"A": 6_000, "B": 4_000})
     assert not proposed(propose(how, [], "", listed({"a": 6_000, "b": 4_000}, lacks=["b"]), None, NOW)).must_be_sent
 
 
 def test_fixed_weights_buy_nothing_that_cannot_be_bought() -> None:
-    how = rules(fixed={"A": 6_000, "B": 4_000})
+    how = rules(fixed_bps={"A": 6_000, "B": 4_000})
     assert propose(how, [], "", listed({"a": 10_000, "b": 0}, lacks=["b"]), None, NOW) == Withheld(
         "B cannot be bought: no venue"
     )

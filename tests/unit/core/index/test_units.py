@@ -35,6 +35,10 @@ def test_a_component_at_its_target_is_worth_its_weight(decimals: int) -> None:
     assert component / 10**decimals == units_per_token(Fraction(1, 4), Fraction("427.92"), Fraction("29.2"))
 
 
+def test_a_component_is_exact() -> None:
+    assert target_component(Bps(1), UsdE18(1), 3, Px(7)) == Fraction(10**36, 10_000 * 3 * 7)
+
+
 @pytest.mark.parametrize(("supply", "px"), [(0, 1), (1, 0)])
 def test_what_has_no_size_is_no_zero(supply: int, px: int) -> None:
     with pytest.raises(ValueError, match="no size"):

@@ -122,7 +122,7 @@ def test_without_a_shortfall_nothing_moves() -> None:
 
 def test_a_donor_below_the_fourth_is_an_error_that_says_so() -> None:
     with pytest.raises(WeightsImpossible) as refused:
-        top3(caps(60, 10, "9.9", "9.8", "9.8", "0.5"), floor=Fraction(2, 100))
+        top3(caps(60, 10, "9.9", "9.8", "7.8", 2, "0.5"), floor=Fraction(2, 100))
     assert str(refused.value) == (
         "raising 1 member to the floor of 2 % takes 1.5 % from the three largest: the third would fall from 9.9 % to "
         "9.714143 %, below the fourth's 9.8 %"
@@ -136,6 +136,12 @@ def test_a_donor_below_the_floor_is_an_error_that_says_so() -> None:
         "raising 1 member to the floor of 2 % takes 1 % from the three largest: the third would fall from 1 % to "
         "0.99 %, below the floor"
     )
+
+
+def test_a_donor_may_fall_to_the_fourth_or_to_the_floor() -> None:
+    tenth = Fraction(1, 10)
+    assert top3(caps(40, 24, 16, 15, 5), tenth) == tuple(caps("0.375", "0.225", "0.15", "0.15", "0.1"))
+    assert top3(caps(45, "33.75", "11.25", 5, 5), tenth) == tuple(caps("0.4", "0.3", "0.1", "0.1", "0.1"))
 
 
 def test_more_floors_than_there_is_weight_names_the_numbers() -> None:
