@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from keeper.adapters.coingecko.fields import CoinGeckoFields
 from keeper.adapters.endpoint_fields import EndpointUrl, EndpointUrls, Finality, StatusUrl, listed
 from keeper.adapters.fields import AddressField
 from keeper.core.fees import LARGEST_GAS_LIMIT, TRANSFER_GAS
@@ -118,7 +119,7 @@ class PolicyFields(BaseModel):
         return {name.upper(): str(getattr(self, name)) for name in PolicyFields.model_fields}
 
 
-class Settings(PolicyFields, BaseSettings):
+class Settings(PolicyFields, CoinGeckoFields, BaseSettings):
     """Endpoints, secrets and defaults. Made by `load`; nothing else reads the environment."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
@@ -147,7 +148,6 @@ class Settings(PolicyFields, BaseSettings):
     owner_private_key: SecretStr | None = None
     send_transactions: bool = False
     database_url: SecretStr = SecretStr("sqlite:///keeper-{chain_id}-{mode}.db")
-    coingecko_api_key: SecretStr | None = None
     rpc_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     cycle_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 180.0
     head_poll_seconds: Annotated[float, Field(ge=0.01, le=3_600)] = 4.0
@@ -244,7 +244,7 @@ class Settings(PolicyFields, BaseSettings):
     def secrets(self) -> list[str]:
         """Every text that no log line may show."""
         keys = (self.private_key, self.deployer_private_key, self.owner_private_key)
-        urls = (self.rpc_url, self.private_rpc_url, self.private_status_url, self.database_url)
+        urls = (self.rpc_url, self.private_rpc_url, self.private_status_url, self.database_url, self.coingecko_url)
         held = [secret.get_secret_value() for secret in (*keys, self.coingecko_api_key, *urls) if secret is not None]
         return held + self.fallback_urls
 

@@ -12,7 +12,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from keeper.core.redact import Redactor
 
-LIBRARIES = ("web3", "aiohttp", "urllib3", "httpx", "asyncio", "sqlalchemy", "alembic")
+LIBRARIES = ("web3", "aiohttp", "urllib3", "httpx", "httpcore", "asyncio", "sqlalchemy", "alembic")
 
 
 class Lasting:

@@ -41,6 +41,13 @@ def px_from_answer(answer: int, feed_decimals: int, token_decimals: int) -> Px:
     return Px(answer * 10 ** (36 - feed_decimals - token_decimals))
 
 
+def px_from_usd(dollars: Decimal, token_decimals: int) -> Px | None:
+    """Price of a token that costs so many dollars the whole: `dollars * 10^(36 - token_decimals)`, rounded down as the
+    treasury rounds values. None where nothing is left of it: a price is never 0."""
+    px = int(Fraction(dollars) * Fraction(10) ** (36 - token_decimals))
+    return Px(px) if px > 0 else None
+
+
 def usd(value: UsdE18) -> Decimal:
     """Dollars, exactly."""
     return scaled(value, 18)

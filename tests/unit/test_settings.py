@@ -209,6 +209,71 @@ def test_a_wrong_endpoint_is_told_without_it(
     assert caught.value.problems == [problem]
 
 
+def test_coingecko_is_asked_by_the_plan_that_the_key_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).plan_in_force == "none"
+    assert load(monkeypatch, COINGECKO_API_KEY="CG-s3cret").plan_in_force == "demo"
+    assert load(monkeypatch, COINGECKO_API_KEY="CG-s3cret", COINGECKO_PLAN="pro").plan_in_force == "pro"
+    assert load(monkeypatch, COINGECKO_API_KEY="CG-s3cret", COINGECKO_PLAN="none").plan_in_force == "none"
+    settings = load(monkeypatch, COINGECKO_API_KEY="CG-s3cret", COINGECKO_URL="https://proxy/s3cretpath")
+    assert redact("CG-s3cret s3cretpath", settings.secrets()) == "*** ***"
+    assert "s3cret" not in repr(settings) + str(settings.model_dump())
+
+
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({"COINGECKO_PLAN": "pro"}, "COINGECKO_PLAN: needs COINGECKO_API_KEY (it is 'pro')"),
+        ({"COINGECKO_PLAN": "demo"}, "COINGECKO_PLAN: needs COINGECKO_API_KEY (it is 'demo')"),
+        ({"COINGECKO_PLAN": "gold"}, "COINGECKO_PLAN: must be 'demo', 'pro' or 'none' (it is 'gold')"),
+        (
+            {"COINGECKO_API_KEY": "CG s3cret", "COINGECKO_PLAN": "pro"},
+            "COINGECKO_API_KEY: must be 8 to 200 letters, digits and . _ ~ + = -",
+        ),
+        (
+            {"COINGECKO_API_KEY": "short"},
+            "COINGECKO_API_KEY: must be 8 to 200 letters, digits and . _ ~ + = -",
+        ),
+        ({"COINGECKO_URL": "ftp://s3cret"}, "COINGECKO_URL: must start with http:// or https:// and name a host"),
+        ({"COINGECKO_URL": "https://"}, "COINGECKO_URL: must start with http:// or https:// and name a host"),
+        (
+            {"COINGECKO_URL": "https://s3cret:99999"},
+            "COINGECKO_URL: must start with http:// or https:// and name a host",
+        ),
+        ({"COINGECKO_URL": "https://[s3cret"}, "COINGECKO_URL: must start with http:// or https:// and name a host"),
+        (
+            {"COINGECKO_URL": "https://s3cret:pw@proxy"},
+            "COINGECKO_URL: must be a host and a path: no user, no query",
+        ),
+        ({"COINGECKO_URL": "https://proxy/?k=s3cret"}, "COINGECKO_URL: must be a host and a path: no user, no query"),
+        (
+            {"COINGECKO_URL": "http://proxy/v3", "COINGECKO_API_KEY": "CG-s3cret"},
+            "COINGECKO_URL: must be https:// where COINGECKO_API_KEY goes with it, but for this machine itself",
+        ),
+        (
+            {"COINGECKO_MAX_AGE_SECONDS": "29"},
+            "COINGECKO_CACHE_SECONDS: is above COINGECKO_MAX_AGE_SECONDS (29): what is kept would be refused"
+            " (it is '30')",
+        ),
+        (
+            {"COINGECKO_MAX_AGE_SECONDS": "20", "COINGECKO_CACHE_SECONDS": "21"},
+            "COINGECKO_CACHE_SECONDS: is above COINGECKO_MAX_AGE_SECONDS (20): what is kept would be refused"
+            " (it is '21')",
+        ),
+    ],
+)
+def test_what_is_wrong_about_coingecko_is_told(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(monkeypatch, **variables)
+    assert caught.value.problems == [problem]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/v3", "http://localhost", "http://[::1]:1", "https://proxy/v3/"])
+def test_a_key_goes_to_this_machine_or_encrypted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    load(monkeypatch, COINGECKO_URL=url, COINGECKO_API_KEY="CG-s3cret")
+
+
 def test_finality_is_the_nodes_word_or_a_depth(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch).finality_blocks is None
     assert load(monkeypatch, FINALITY="finalized").finality_blocks is None

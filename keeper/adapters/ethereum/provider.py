@@ -1,9 +1,7 @@
 """The way to the node: JSON-RPC over HTTP that trusts nothing, each foreign error mapped once to ChainUnavailable."""
 
 import asyncio
-import json
 import os
-import re
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -12,14 +10,13 @@ from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint, RPCRequest, RPCResponse
 
 from keeper.adapters.ethereum import wire
+from keeper.adapters.foreign import loads, not_json
 from keeper.core.redact import Redactor, origin
 from keeper.ports import ChainUnavailable
 
 _TEXT_LIMIT: Final = 300
 _LONGEST: Final = 64 << 20
 """Bytes of an answer, unpacked. A hundred funds of eight assets take one million; without an end it is the memory's."""
-_DEEPEST: Final = 500
-_BRACKETS: Final = re.compile(rb"[\[\]{}]")
 _ONCE_ONLY: Final = "eth_sendRawTransaction"
 
 
@@ -118,7 +115,7 @@ class StrictHTTPProvider(AsyncHTTPProvider):
         try:
             return loads(raw)
         except ValueError:
-            raise self.unavailable(f"{methods}: {_not_json(raw)}") from None
+            raise self.unavailable(f"{methods}: {not_json(raw)}") from None
 
     async def _exchange(self, body: bytes, methods: str) -> bytes:
         self.requests += 1
@@ -157,21 +154,6 @@ class StrictHTTPProvider(AsyncHTTPProvider):
         return cast(RPCResponse, reply)
 
 
-def loads(raw: bytes) -> Any:
-    """JSON of a sane depth. Raises ValueError.
-
-    py_ecc, which keystores bring along, lifts Python's recursion limit to 100,000: a body of brackets alone would not
-    raise RecursionError but overflow the C stack and kill the process.
-    """
-    if raw.count(b"[") + raw.count(b"{") > _DEEPEST:
-        depth = 0
-        for bracket in _BRACKETS.finditer(raw):
-            depth += 1 if bracket[0] in b"[{" else -1
-            if depth > _DEEPEST:
-                raise ValueError("nested too deep")
-    return json.loads(raw)
-
-
 def _trouble(error: Exception) -> str:
     """What went wrong on the way, without the words of the error: those may quote the URL."""
     match error:
@@ -189,12 +171,3 @@ def _trouble(error: Exception) -> str:
             return f"no connection ({os.strerror(error.errno)})"
         case _:
             return f"the request failed ({type(error).__name__})"
-
-
-def _not_json(raw: bytes) -> str:
-    start = raw.lstrip()[:200].lower()
-    if not start:
-        return "answered nothing"
-    return (
-        "answered HTML instead of JSON" if start.startswith((b"<!doctype", b"<html", b"<head")) else "answered no JSON"
-    )

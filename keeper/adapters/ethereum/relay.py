@@ -6,7 +6,7 @@ from typing import Final
 
 import httpx
 
-from keeper.adapters.ethereum.provider import loads
+from keeper.adapters.foreign import loads
 from keeper.core.units import Hash32
 
 STATUSES: Final = frozenset({"PENDING", "INCLUDED", "FAILED", "CANCELLED", "UNKNOWN"})

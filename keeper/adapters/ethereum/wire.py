@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from eth_utils.address import to_checksum_address
 
+from keeper.adapters.foreign import cut as cut
+from keeper.adapters.foreign import printable as printable
+from keeper.adapters.foreign import shown as shown
 from keeper.core.model import Block
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 
@@ -89,18 +92,3 @@ def at_hash(block_hash: Hash32) -> dict[str, Any]:
 
 def hexed(raw: bytes) -> str:
     return "0x" + raw.hex()
-
-
-def shown(value: object) -> str:
-    """A foreign value in a message: short whatever it is."""
-    return cut("null" if value is None else repr(value[:60] if isinstance(value, str) else value), 60)
-
-
-def printable(text: str, limit: int = 200) -> str:
-    """Foreign text as one line that no terminal obeys and every encoding takes: no control characters, no halves of
-    surrogate pairs."""
-    return cut("".join(char if char.isprintable() else " " for char in text).strip(), limit)
-
-
-def cut(text: str, limit: int = 200) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -63,7 +63,7 @@ def _shown(name: str, value: Any) -> Any:
     from keeper.core.redact import origin, redact
 
     match value:
-        case SecretStr() if name == "rpc_url":
+        case SecretStr() if name in ("rpc_url", "coingecko_url"):
             return origin(value.get_secret_value())
         case SecretStr() if name == "database_url":
             return redact(value.get_secret_value()) if "@" in value.get_secret_value() else value.get_secret_value()

@@ -1,0 +1,55 @@
+"""What an index chooses from: coins by market capitalisation, what kind they are, and where they are traded."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from keeper.core.quotes import CoinId, Fault
+from keeper.core.units import Timestamp
+
+
+class CoinKind(StrEnum):
+    """Coins that stand for something else: an index that holds it already counts it twice with them."""
+
+    STABLECOIN = "stablecoin"
+    WRAPPED = "wrapped"
+    STAKED = "staked"
+    BACKED = "backed"
+    """By other coins, such as a wrapped bitcoin of a custodian."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A coin of the market. `usd` is for one whole token, `market_cap` of all; None is what the provider does not know.
+
+    `rank` is the provider's, by market capitalisation, 1 for the largest. Symbol and name are anybody's choice, fit to
+    be shown and nothing else: two coins may have the same.
+    """
+
+    coin: CoinId
+    source: str
+    symbol: str
+    name: str
+    usd: Decimal | None
+    market_cap: Decimal | None
+    rank: int | None
+    updated_at: Timestamp | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Candidates, each coin once, in the provider's order: largest first. `faults` are coins that were there and cannot
+    be believed."""
+
+    candidates: tuple[Candidate, ...]
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DexPool:
+    """A pool that trades a token. `dex` is the provider's name of the exchange, `reserve_usd` what lies on both sides
+    of it, None where the provider does not know."""
+
+    address: str
+    dex: str
+    reserve_usd: Decimal | None
