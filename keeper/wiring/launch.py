@@ -12,7 +12,7 @@ from keeper.adapters.ethereum.creator import TreasuryCreator
 from keeper.adapters.ethereum.launch_sight import LaunchSight, LaunchWriter
 from keeper.adapters.ethereum.setup_facts import FactsReader
 from keeper.adapters.ethereum.setup_node import SetupNode
-from keeper.adapters.investors_file import read_list
+from keeper.adapters.text_file import read_text
 from keeper.app.setup.deploy import Deployer
 from keeper.app.setup.launch import Launched, Launcher
 from keeper.app.setup.sender import Pace
@@ -69,7 +69,7 @@ async def launch_from_files(
     Raises ConfigurationError, SetupStopped, ChainUnavailable.
     """
     config = fund_config(settings, path)
-    text = read_list(investors)
+    text = read_text(investors)
     read_investors(text)  # its mistakes before anything else
     if not dry_run:
         signer = open_deployer(settings)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from scripts.benchmarks import cycle, gas, idle
+from scripts.benchmarks import cycle, gas, idle, index
 from scripts.localchain.anvil import AnvilError
 from scripts.localchain.lockstep import KeeperFailed
 from scripts.localchain.node import TransactionFailed
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=(__doc__ or "").partition("\n")[0])
     subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
-    for subject in (cycle, gas, idle):
+    for subject in (cycle, gas, idle, index):
         subject.add_to(subjects)
     return parser.parse_args(argv)
 

@@ -1,14 +1,14 @@
 """The list of a fund's first holders: a CSV text -> who gets how many shares, or every mistake in it at once."""
 
-import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from eth_utils.address import to_checksum_address
 
+from keeper.core.csv_records import records, shown
 from keeper.core.mistakes import ConfigurationError
 from keeper.core.units import ZERO_ADDRESS, Address, BaseUnits, Hash32
 
@@ -24,7 +24,6 @@ _SHARES: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 _LARGEST: Final = 2**256 - 1
 _LONGEST: Final = 60
 """Characters of a number; 2^256 base units are 59 digits of whole shares."""
-_SHOWN: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def read_investors(text: str, refused: Mapping[Address, str] | None = None) -> I
     forbidden = {ZERO_ADDRESS: "the zero address", DEAD: "where shares are burned", **(refused or {})}
     problems: list[str] = []
     found: dict[Address, tuple[int, BaseUnits]] = {}
-    for line, cells in _records(text, problems):
+    for line, cells in records(text, COLUMNS, problems):
         address = _address(cells["address"], line, problems)
         shares = _shares(cells["shares"], line, problems)
         if address is None:
@@ -88,51 +87,12 @@ def read_investors(text: str, refused: Mapping[Address, str] | None = None) -> I
     return InvestorList(investors)
 
 
-def _records(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers and cells by column. Blank lines are none; what cannot be read is told, and skipped."""
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    reader = csv.reader(lines, strict=True)
-    columns: list[str] | None = None
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            problems.append(f"line {line}: cannot be read ({error})")
-            continue
-        cells = [cell.strip() for cell in row]
-        if not cells:
-            continue
-        if columns is None:
-            columns = [cell.lower() for cell in cells]
-            if faults := _header_faults(columns, line):
-                problems += faults
-                return
-        elif len(cells) != len(columns):
-            problems.append(f"line {line}: {len(cells)} cells where {len(columns)} belong")
-        else:
-            yield line, dict(zip(columns, cells, strict=True))
-    if columns is None:
-        problems.append("it is empty: the first line must be `address,shares`")
-
-
-def _header_faults(columns: Sequence[str], line: int) -> list[str]:
-    faults = [
-        f"line {line}: {_shown(name)} is not a column (address, shares)" for name in columns if name not in COLUMNS
-    ]
-    faults += [f"line {line}: there is no column {name}" for name in COLUMNS if name not in columns]
-    faults += [f"line {line}: there are two columns {name}" for name in COLUMNS if columns.count(name) > 1]
-    return faults
-
-
 def _address(text: str, line: int, problems: list[str]) -> Address | None:
     """An address whose capitals, where it has both kinds, are the checksum of EIP-55."""
     if not text:
         problems.append(f"line {line}: the address is empty")
     elif not _ADDRESS.fullmatch(text):
-        problems.append(f"line {line}: {_shown(text)} is not an address (0x and 40 hex digits)")
+        problems.append(f"line {line}: {shown(text)} is not an address (0x and 40 hex digits)")
     else:
         address = Address(to_checksum_address(text))
         digits = text[2:]
@@ -148,23 +108,17 @@ def _shares(text: str, line: int, problems: list[str]) -> BaseUnits | None:
     if not text:
         fault = "the number of shares is empty"
     elif text.startswith("-"):
-        fault = f"{_shown(text)} shares: must be more than 0"
+        fault = f"{shown(text)} shares: must be more than 0"
     elif match is None:
-        fault = f"{_shown(text)} is not a number of shares (digits, and at most one point)"
+        fault = f"{shown(text)} is not a number of shares (digits, and at most one point)"
     elif len(part) > SHARE_DECIMALS:
-        fault = f"{_shown(text)} shares: a share has {SHARE_DECIMALS} decimals"
+        fault = f"{shown(text)} shares: a share has {SHARE_DECIMALS} decimals"
     elif len(whole) > _LONGEST:
-        fault = f"{_shown(text)} shares: more than a token can count"
+        fault = f"{shown(text)} shares: more than a token can count"
     else:
         shares = BaseUnits(int(whole) * 10**SHARE_DECIMALS + int(part.ljust(SHARE_DECIMALS, "0")))
         if shares:
             return shares
-        fault = f"{_shown(text)} shares: must be more than 0"
+        fault = f"{shown(text)} shares: must be more than 0"
     problems.append(f"line {line}: {fault}")
     return None
-
-
-def _shown(text: str) -> str:
-    """A foreign cell in a message."""
-    shown = "".join(char if char.isprintable() else "?" for char in text)
-    return repr(shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "...")

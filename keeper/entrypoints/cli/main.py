@@ -13,6 +13,7 @@ from keeper.entrypoints.cli import (
     doctor,
     funds,
     handover,
+    index,
     launch,
     pause,
     plan,
@@ -50,6 +51,7 @@ app.add_typer(breaker.app, name="breaker")
 app.add_typer(funds.app, name="funds")
 app.add_typer(config.app, name="config")
 app.add_typer(treasury.app, name="treasury")
+app.add_typer(index.app, name="index")
 app.add_typer(db.app, name="db")
 
 

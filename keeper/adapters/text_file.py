@@ -1,4 +1,4 @@
-"""The text of a list of investors, from a file."""
+"""The text of a list that an operator hands in, from a file."""
 
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,7 @@ LONGEST: Final = 16 << 20
 """Bytes: 100,000 investors have 6 million."""
 
 
-def read_list(path: Path) -> str:
+def read_text(path: Path) -> str:
     """Raises ConfigurationError."""
     try:
         with path.open("rb") as file:
