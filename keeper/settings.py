@@ -73,13 +73,6 @@ class PolicyFields(BaseModel):
     breaker_reverts: Annotated[int, Field(ge=1, le=1_000)] = 3
     breaker_loss: Fraction = Decimal("0.005")
 
-    @field_validator("price_source")
-    @classmethod
-    def _source_is_built(cls, value: PriceSource) -> PriceSource:
-        if value is PriceSource.ORACLE:
-            raise ValueError("ORACLE is not available in this version: use FEED, ROUTER or MEDIAN")
-        return value
-
     @field_validator("min_trade_size_usd")
     @classmethod
     def _sizes_are_ordered(cls, value: Decimal, info: ValidationInfo) -> Decimal:
@@ -148,6 +141,8 @@ class Settings(PolicyFields, CoinGeckoFields, BaseSettings):
     owner_private_key: SecretStr | None = None
     send_transactions: bool = False
     database_url: SecretStr = SecretStr("sqlite:///keeper-{chain_id}-{mode}.db")
+    market_data_file: Path | None = None
+    market_data: Literal["off", "coingecko", "file"] = "off"
     rpc_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     cycle_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 180.0
     head_poll_seconds: Annotated[float, Field(ge=0.01, le=3_600)] = 4.0
@@ -183,6 +178,7 @@ class Settings(PolicyFields, CoinGeckoFields, BaseSettings):
         "deployer_keystore_password_file",
         "owner_keystore_file",
         "owner_keystore_password_file",
+        "market_data_file",
     )
     @classmethod
     def _file_is_there(cls, value: Path | None) -> Path | None:
@@ -221,6 +217,15 @@ class Settings(PolicyFields, CoinGeckoFields, BaseSettings):
             raise ValueError("sending needs a key: set KEYSTORE_FILE and KEYSTORE_PASSWORD_FILE")
         if keystore is not None and "keystore_password_file" in info.data and password is None:
             raise ValueError("KEYSTORE_FILE needs KEYSTORE_PASSWORD_FILE")
+        return value
+
+    @field_validator("market_data")
+    @classmethod
+    def _market_data_can_be_had(cls, value: str, info: ValidationInfo) -> str:
+        if value == "file" and info.data.get("market_data_file", value) is None:
+            raise ValueError("file needs MARKET_DATA_FILE")
+        if value == "off" and info.data.get("price_source") is PriceSource.ORACLE:
+            raise ValueError("is off, and PRICE_SOURCE is ORACLE: set it to coingecko or file")
         return value
 
     def mode(self, dry_run: bool = False) -> Mode:

@@ -127,9 +127,7 @@ async def _ask_provider(
     if world.market_data is None:
         return {}
     policies = await versions
-    return await ask_quotes(
-        [policies[fund.id].policy for fund in funds if fund.id in policies], block.timestamp, world
-    )
+    return await ask_quotes([policies[fund.id].policy for fund in funds if fund.id in policies], block.timestamp, world)
 
 
 async def _ask_chain(funds: Sequence[Fund], block: Block, world: World) -> Observation | Unobserved:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from keeper.app.world import World
 from keeper.core.model import Policy, PriceSource, Treasury
-from keeper.core.quotes import Fault, Quote
+from keeper.core.quotes import CoinId, Fault, Quote
 from keeper.core.units import Address, Timestamp
-from keeper.ports import Books, MarketData
+from keeper.ports import MarketData
 
 Quotes = Mapping[Address, Quote | Fault]
 """By token."""
@@ -16,12 +16,12 @@ async def ask_quotes(policies: Iterable[Policy], at: Timestamp, world: World) ->
     """Empty without a provider, and when none of the funds listens to it. Raises BooksUnavailable."""
     if world.market_data is None or all(policy.price_source is PriceSource.FEED for policy in policies):
         return {}
-    return await quotes_from(world.market_data, world.books, at)
+    return await quotes_of(await world.books.coins(), at, world.market_data)
 
 
-async def quotes_from(provider: MarketData, books: Books, at: Timestamp) -> Quotes:
-    """Of every token of which the books know which coin it is. Raises BooksUnavailable."""
-    if not (coins := await books.coins()):
+async def quotes_of(coins: Mapping[Address, CoinId], at: Timestamp, provider: MarketData | None) -> Quotes:
+    """Of each of these tokens, which are those coins. Empty without a provider."""
+    if provider is None or not coins:
         return {}
     answers = await provider.quotes(set(coins.values()), at)
     return {token: answers[coin] for token, coin in coins.items()}

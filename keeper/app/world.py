@@ -22,7 +22,8 @@ class Alone:
 @dataclass(frozen=True, slots=True)
 class World:
     """`signer_of` gives the key of a fund, or None when this process has none (a dry run); it raises SignerUnavailable.
-    `market_data` is asked for the prices of coins, None for nobody. `poll_seconds` is how often the node is asked for a new head or a receipt.
+    `market_data` is asked for the prices of coins, None for nobody. `poll_seconds` is how often the node is asked for
+    a new head or a receipt.
     """
 
     chain: Chain

@@ -15,11 +15,12 @@ from keeper.adapters.storage.books import SqlBooks
 from keeper.app.world import Alone, World
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
-from keeper.ports import Lease, SignerUnavailable
+from keeper.ports import Lease, MarketData, SignerUnavailable
 from keeper.settings import Settings, parse_policy
 from keeper.wiring.funds import register_first_fund, renew_policies
 from keeper.wiring.keys import Keys
 from keeper.wiring.leading import leading
+from keeper.wiring.market_data import open_market_data
 from keeper.wiring.places import Library, check_chain, open_chain, open_library
 
 log = structlog.get_logger()
@@ -66,7 +67,8 @@ async def open_world(
             await renew_policies(settings, library.books)
             books = KeyedBooks(library, keys)
             await _open_keys(books, keys)
-            yield new_world(settings, mode, chain, books, keys, lease), library
+            market_data = await stack.enter_async_context(open_market_data(settings))
+            yield new_world(settings, mode, chain, books, keys, lease, market_data), library
 
 
 async def _open_keys(books: KeyedBooks, keys: Keys) -> None:
@@ -78,7 +80,15 @@ async def _open_keys(books: KeyedBooks, keys: Keys) -> None:
             log.warning("fund cannot trade", fund=fund.name, reason=str(missing))
 
 
-def new_world(settings: Settings, mode: Mode, chain: EthereumChain, books: SqlBooks, keys: Keys, lease: Lease) -> World:
+def new_world(
+    settings: Settings,
+    mode: Mode,
+    chain: EthereumChain,
+    books: SqlBooks,
+    keys: Keys,
+    lease: Lease,
+    market_data: MarketData | None,
+) -> World:
     return World(
         chain=chain,
         codec=AbiCodec(),
@@ -92,4 +102,5 @@ def new_world(settings: Settings, mode: Mode, chain: EthereumChain, books: SqlBo
         cycle_timeout_seconds=settings.cycle_timeout_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
         lease=lease,
+        market_data=market_data,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from keeper.core.journal import content_hash
 from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32
 from keeper.ports import NoBooks
 from keeper.settings import ConfigurationError, PolicyFields, Settings, address_or_none
@@ -15,11 +16,12 @@ from keeper.wiring.places import configuration_errors, open_library
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`open_intents` are ids by signer, `rows` the funds as they are stored."""
+    """`open_intents` are ids by signer, `coins` what each token is to a provider, `rows` the funds as stored."""
 
     funds: Mapping[str, tuple[Fund, PinnedPolicy]]
     known_code: Mapping[Address, Hash32] = field(default_factory=dict)
     open_intents: Mapping[Address, int] = field(default_factory=dict)
+    coins: Mapping[Address, CoinId] = field(default_factory=dict)
     rows: tuple[Mapping[str, Any], ...] = ()
 
     def one(self, name: str | None) -> tuple[Fund, PinnedPolicy]:
@@ -41,6 +43,7 @@ async def known_funds(settings: Settings) -> Known:
                     {fund.name: (fund, policies[fund.id]) for fund in funds},
                     await books.known_code(),
                     {intent.signer: intent.id for intent in await books.open_intents()},
+                    await books.coins(),
                     tuple(await books.fund_rows()),
                 )
     except NoBooks as outage:

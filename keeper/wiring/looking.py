@@ -9,12 +9,14 @@ from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.codec import AbiCodec
 from keeper.app.doctor import Check, Health, examine
 from keeper.app.observe import look
+from keeper.app.quoting import quotes_of
 from keeper.core.model import Fund, Market, PinnedPolicy
 from keeper.core.units import ZERO_ADDRESS
-from keeper.ports import BooksUnavailable, ChainUnavailable, NoBooks, SignerUnavailable
+from keeper.ports import BooksUnavailable, ChainUnavailable, MarketData, NoBooks, SignerUnavailable
 from keeper.settings import ConfigurationError, Settings, address_or_none
 from keeper.wiring.keys import Keys
 from keeper.wiring.known import Known, known_funds
+from keeper.wiring.market_data import open_market_data
 from keeper.wiring.places import check_chain, open_chain, open_library
 
 _FORBIDDING = {"hold": "safe_hold", "breaker": "breaker"}
@@ -34,22 +36,25 @@ async def open_sight(settings: Settings, name: str | None) -> AsyncIterator[Sigh
     """Look at a fund of the database, or at the environment's treasury when there is no database yet."""
     known = await known_funds(settings)
     fund, pinned = known.one(name)
-    async with open_chain(settings) as chain:
+    async with open_chain(settings) as chain, open_market_data(settings) as provider:
         await check_chain(settings, chain)
-        yield Sight(await _look(fund, pinned, known, chain), chain, AbiCodec())
+        yield Sight(await _look(fund, pinned, known, chain, provider), chain, AbiCodec())
 
 
-async def _look(fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain) -> Market:
-    waiting = known.open_intents.get(fund.signer)
+async def _look(
+    fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain, provider: MarketData | None
+) -> Market:
+    waiting, head = known.open_intents.get(fund.signer), await chain.head()
     wall = SystemClock().now().timestamp()
-    return await look(fund, pinned, await chain.head(), wall, chain, known.known_code, waiting)
+    quotes = await quotes_of(known.coins, head.timestamp, provider)
+    return await look(fund, pinned, head, wall, chain, known.known_code, waiting, quotes)
 
 
 async def examine_everything(settings: Settings) -> list[Check]:
     """All of the doctor's checks; one that fails does not hide the next where that can still be asked."""
     keys = Keys(settings, settings.mode())
     checks = [_examine_key(settings, keys), await _examine_database(settings)]
-    async with open_chain(settings) as chain:
+    async with open_chain(settings) as chain, open_market_data(settings) as provider:
         try:
             checks = await _examine_chain(settings, chain) + checks
         except ChainUnavailable as outage:
@@ -62,7 +67,7 @@ async def examine_everything(settings: Settings) -> list[Check]:
             return [*checks, Check("funds", Health.FAIL, str(error))]
         keys.learn(known.rows)
         for fund, pinned in known.funds.values():
-            checks += await _examine_fund(fund, pinned, known, chain, keys)
+            checks += await _examine_fund(fund, pinned, known, chain, provider, keys)
     return checks + await _examine_permits(settings)
 
 
@@ -106,7 +111,7 @@ async def _examine_permits(settings: Settings) -> list[Check]:
 
 
 async def _examine_fund(
-    fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain, keys: Keys
+    fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain, provider: MarketData | None, keys: Keys
 ) -> list[Check]:
     checks = []
     if fund.id in keys.paths:
@@ -116,7 +121,7 @@ async def _examine_fund(
         except SignerUnavailable as missing:
             checks.append(Check("key", Health.FAIL, str(missing), fund.name))
     try:
-        checks += examine(await _look(fund, pinned, known, chain))
+        checks += examine(await _look(fund, pinned, known, chain, provider))
     except ChainUnavailable as outage:
         checks.append(Check("observation", Health.FAIL, str(outage), fund.name))
     return checks

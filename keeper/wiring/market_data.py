@@ -1,13 +1,32 @@
-"""CoinGecko as the environment wants it."""
+"""The provider of market data that the environment wants, if any."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from keeper.adapters.clock import SystemClock
 from keeper.adapters.coingecko.client import Client, Limits
 from keeper.adapters.coingecko.source import CoinGecko
-from keeper.ports import Clock
+from keeper.adapters.price_file import PriceFile
+from keeper.ports import Clock, MarketData
 from keeper.settings import Settings
 
 
+@asynccontextmanager
+async def open_market_data(settings: Settings) -> AsyncIterator[MarketData | None]:
+    """None when MARKET_DATA is off. One for the whole process: its limits are counted there."""
+    match settings.market_data:
+        case "coingecko":
+            async with coingecko(settings, SystemClock()) as source:
+                yield source
+        case "file":
+            assert settings.market_data_file is not None
+            yield PriceFile(settings.market_data_file, settings.coingecko_max_age_seconds)
+        case _:
+            yield None
+
+
 def coingecko(settings: Settings, clock: Clock) -> CoinGecko:
-    """One for the whole process: its limits are counted there. To be closed."""
+    """To be closed."""
     key, url = settings.coingecko_api_key, settings.coingecko_url
     client = Client(
         settings.plan_in_force,

@@ -99,7 +99,7 @@ async def _wanted(keeper: Keeper) -> tuple[PlannedSwap, ...]:
     (fund,) = await world.books.funds()
     pinned, known_code = await world.books.policy(fund.id), await world.books.known_code()
     wall = world.clock.now().timestamp()
-    thought = deliberate(await look(fund, pinned, await world.chain.head(), wall, world.chain, known_code, None))
+    thought = deliberate(await look(fund, pinned, await world.chain.head(), wall, world.chain, known_code, None, {}))
     return thought.plan.swaps if thought.action is Action.PLANNED and thought.plan else ()
 
 

@@ -1,6 +1,6 @@
 """Books in memory that behave as keeper/adapters/storage does; test_books_contract.py holds them to that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +8,7 @@ from keeper.adapters.storage.errors import Conflict
 from keeper.core.journal import content_hash
 from keeper.core.ledger import AlertKind, CycleRecord, Intent, IntentState, Job, Record
 from keeper.core.model import Fund, PinnedPolicy, Policy
+from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp
 from tests.fakes import shelf as on
 from tests.fakes.shelf import AlertRow

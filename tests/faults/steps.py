@@ -32,6 +32,7 @@ READING: Final = frozenset(
     {
         "breaker",
         "chain_head",
+        "coins",
         "executions",
         "final_intents",
         "funds",

@@ -52,7 +52,7 @@ def defends(*faults: str, what: str, patience: int = PATIENCE) -> Callable[[Call
 
 def take_away(fault: str) -> None:
     """In the process that shall be without it."""
-    from tests.faults import without, without_rpc  # noqa: F401 - they declare
+    from tests.faults import without, without_prices, without_rpc  # noqa: F401 - they declare
 
     DEFENCES[fault].remove()
 
@@ -81,7 +81,7 @@ def falls(fault: str) -> tuple[bool, str]:
 
 
 def main() -> int:
-    from tests.faults import without, without_rpc  # noqa: F401 - they declare
+    from tests.faults import without, without_prices, without_rpc  # noqa: F401 - they declare
 
     parser = argparse.ArgumentParser(description="Each fault's test without its defence: it must fail.")
     parser.add_argument("faults", nargs="*", metavar="fault", help="beginnings, such as 07; without any, all")

@@ -46,7 +46,7 @@ def test_every_mistake_is_reported_at_once_without_secrets(monkeypatch: pytest.M
             DRIFT_THRESHOLD="1.5",
             TREASURY_ADDRESS="0x33",
             MIN_TRADE_SIZE_USD="20000",
-            PRICE_SOURCE="ORACLE",
+            PRICE_SOURCE="GUESS",
             PRIVATE_KEY=KEY,
             KEYSTORE_FILE="/nowhere/key.json",
             MAX_HEAD_AGE_SECONDS="0",
@@ -322,3 +322,20 @@ def test_an_older_policy_version_gets_the_defaults_of_what_it_does_not_name() ->
     new = ("MAX_GAS_PER_TRANSACTION", "GAS_BUDGET_PER_DAY", "BREAKER_REVERTS", "BREAKER_LOSS")
     stored = {name: value for name, value in PolicyFields().as_variables().items() if name not in new}
     assert parse_policy(stored) == PolicyFields().to_policy()
+
+
+def test_market_data_from_a_file_needs_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert load(monkeypatch).market_data == "off"
+    with pytest.raises(ConfigurationError, match="MARKET_DATA: file needs MARKET_DATA_FILE"):
+        load(monkeypatch, MARKET_DATA="file")
+    with pytest.raises(ConfigurationError, match="MARKET_DATA_FILE: there is no such file"):
+        load(monkeypatch, MARKET_DATA="file", MARKET_DATA_FILE=str(tmp_path / "none.csv"))
+    path = tmp_path / "prices.csv"
+    path.write_text("coin,price_usd\nweth,2000\n")
+    assert load(monkeypatch, MARKET_DATA="file", MARKET_DATA_FILE=str(path)).market_data_file == path
+
+
+def test_oracle_needs_somebody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="MARKET_DATA: is off, and PRICE_SOURCE is ORACLE"):
+        load(monkeypatch, PRICE_SOURCE="ORACLE")
+    assert load(monkeypatch, PRICE_SOURCE="ORACLE", MARKET_DATA="coingecko").price_source == "ORACLE"

@@ -7,7 +7,18 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from keeper.adapters.storage import alerts, coins, cycles, funds, intents, journal, policies, settlement, signing, states
+from keeper.adapters.storage import (
+    alerts,
+    coins,
+    cycles,
+    funds,
+    intents,
+    journal,
+    policies,
+    settlement,
+    signing,
+    states,
+)
 from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.policies import ParsePolicy, PolicyReader

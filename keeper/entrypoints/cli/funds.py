@@ -1,11 +1,12 @@
 """`keeper funds`: which treasuries this keeper looks after."""
 
+import getpass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from keeper.entrypoints.cli.console import Exit, perform, show_json, show_table
+from keeper.entrypoints.cli.console import Exit, perform, show_json, show_table, unicode_text
 
 app = typer.Typer(no_args_is_help=True, help="The funds of this database.")
 
@@ -41,6 +42,19 @@ def show(
 ) -> None:
     """One fund: paths, policy version and its place in the schedule."""
     perform(lambda: _show(name, as_json))
+
+
+@app.command()
+def coins(
+    name: Annotated[str, typer.Argument(help="The fund.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SYMBOL=COIN ...", help="Such as WETH=weth; without COIN it is forgotten."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Which coin of the provider of market data each token is. It is asked about those alone; nothing is guessed."""
+    perform(lambda: _coins(name, changes or [], as_json))
 
 
 async def _list(as_json: bool) -> Exit:
@@ -90,6 +104,21 @@ async def _show(name: str | None, as_json: bool) -> Exit:
         show_json(answer)
     else:
         show_table("", ["", "value"], answer.items())
+    return Exit.FINE
+
+
+async def _coins(name: str, changes: list[str], as_json: bool) -> Exit:
+    from keeper.settings import Settings
+    from keeper.wiring.coins import coins_of_fund, set_coins
+
+    settings = Settings.load()
+    if changes:
+        await set_coins(settings, name, [unicode_text(change) for change in changes], by=getpass.getuser())
+    found = await coins_of_fund(settings, name)
+    if as_json:
+        show_json([{"symbol": symbol, "token": token, "coin": coin} for symbol, token, coin in found])
+    else:
+        show_table("", ["asset", "token", "coin"], [[symbol, token, coin or "-"] for symbol, token, coin in found])
     return Exit.FINE
 
 

@@ -17,6 +17,7 @@ from keeper.entrypoints.cli import (
     launch,
     pause,
     plan,
+    prices,
     reconcile,
     run,
     status,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
+app.command("prices")(prices.prices)
 app.command("status")(status.status)
 app.command("trades")(trades.trades)
 app.command("pause")(pause.pause)
