@@ -22,9 +22,13 @@ _FAILED: Final = "FAILED"
 async def watch_final(head: Block, world: World, outbox: Outbox) -> None:
     """A chain that takes back what was final is not to be traded on: the signer is held. Some heads may be wrong."""
     try:
-        for intent in await world.books.final_intents(max(0, head.number - FINAL_WATCHED)):
-            mined = next(attempt for attempt in intent.attempts if attempt.block_hash is not None)
-            block = await world.chain.block(mined.block_number) if mined.block_number is not None else None
+        intents = await world.books.final_intents(max(0, head.number - FINAL_WATCHED))
+        places = {each.id: next(a for a in each.attempts if a.block_hash is not None) for each in intents}
+        heights = {mined.block_number for mined in places.values() if mined.block_number is not None}
+        blocks = await world.chain.blocks_at(heights) if heights else {}
+        for intent in intents:
+            mined = places[intent.id]
+            block = None if mined.block_number is None else blocks[mined.block_number]
             gone = block is None or block.hash != mined.block_hash
             if outbox.doubt(f"block of intent {intent.id}", head, gone) == DOUBTED_HEADS:
                 reason = f"block {mined.block_number} was final and is gone, and transaction {mined.hash} with it"

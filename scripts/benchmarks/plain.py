@@ -77,10 +77,10 @@ class Plain:
 
     async def read(self, treasury: str, keeper: str, block: int) -> Readings:
         views = self.contract("Treasury", treasury).functions
-        snapshot = await views.snapshot().call(block_identifier=block)
+        snapshot = dict(zip(_names_in_snapshot(), await views.snapshot().call(block_identifier=block), strict=True))
         await views.keeperUntil(to_checksum_address(keeper)).call(block_identifier=block)
         await self.w3.eth.get_balance(to_checksum_address(keeper), block)
-        last_id, assets, venues = snapshot[4], snapshot[8], snapshot[9]
+        last_id, assets, venues = snapshot["lastId"], snapshot["assets"], snapshot["venues"]
         balances, answers, hashes = [], [], []
         for token, feed, *_ in assets:
             erc20, aggregator = self.contract("DevToken", token).functions, self.contract("DevFeed", feed).functions
@@ -128,3 +128,9 @@ class Plain:
 def _abi(kind: str) -> Any:
     path: Path = _FILES.get(kind, ROOT / "abis" / f"{kind}.json")
     return json.loads(path.read_text())["abi"]
+
+
+@cache
+def _names_in_snapshot() -> list[str]:
+    (snapshot,) = (entry for entry in _abi("Treasury") if entry.get("name") == "snapshot")
+    return [part["name"] for part in snapshot["outputs"][0]["components"]]

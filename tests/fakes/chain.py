@@ -4,7 +4,7 @@ Tests change the world (a deposit arrives, the node falls silent, blocks are reo
 """
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -134,6 +134,11 @@ class FakeChain:
     async def block(self, number: int) -> Block | None:
         async with self._asked("block"):
             return next((mined.block for mined in self.blocks if mined.block.number == number), None)
+
+    async def blocks_at(self, numbers: Collection[int]) -> dict[int, Block | None]:
+        async with self._asked("blocks_at"):
+            found = {mined.block.number: mined.block for mined in self.blocks}
+            return {number: found.get(number) for number in numbers}
 
     async def finalized(self) -> int:
         async with self._asked("finalized"):

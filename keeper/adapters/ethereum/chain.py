@@ -1,7 +1,7 @@
 """`Chain` over JSON-RPC: heads, observations, rehearsals, sending, receipts."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Self
 
@@ -96,9 +96,13 @@ class EthereumChain:
 
     async def block(self, number: int) -> Block | None:
         """The canonical block at that height, None when there is none yet."""
-        return await self._rpc.ask(
-            Request("eth_getBlockByNumber", [hex(number), False], lambda value: _block_at(number, value))
-        )
+        return await self._rpc.ask(_block_request(number))
+
+    async def blocks_at(self, numbers: Collection[int]) -> dict[int, Block | None]:
+        """The canonical blocks at those heights, in one request; None where there is none yet."""
+        wanted = sorted(set(numbers))
+        answers = await self._rpc.try_batch([_block_request(number) for number in wanted]) if wanted else []
+        return {number: self._rpc.require(each) for number, each in zip(wanted, answers, strict=True)}
 
     async def finalized(self) -> int:
         """Height of the newest block that cannot go any more, as configured."""
@@ -217,6 +221,10 @@ def _account_requests(signer: Address) -> list[Request[Any]]:
 
 def _receipt_request(tx_hash: Hash32, treasury: Address) -> Request[Receipt | None]:
     return Request("eth_getTransactionReceipt", [tx_hash], lambda value: read_receipt(value, tx_hash, treasury))
+
+
+def _block_request(number: int) -> Request[Block | None]:
+    return Request("eth_getBlockByNumber", [hex(number), False], lambda value: _block_at(number, value))
 
 
 def _block_at(number: int, value: object) -> Block | None:

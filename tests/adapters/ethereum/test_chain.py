@@ -274,6 +274,13 @@ async def test_heads_blocks_and_finality(local: LocalChain, chain: EthereumChain
     head = await chain.head()
     assert await chain.block(head.number) == head
     assert await chain.block(head.number + 1) is None
+    before = chain.rpc.requests
+    assert await chain.blocks_at([head.number + 1, head.number, head.number]) == {
+        head.number: head,
+        head.number + 1: None,
+    }
+    assert chain.rpc.requests == before + 1
+    assert await chain.blocks_at([]) == {}
     local.node.mine()
     after = await chain.head()
     assert (after.number, after.parent_hash) == (head.number + 1, head.hash)

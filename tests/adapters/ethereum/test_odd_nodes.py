@@ -88,6 +88,8 @@ async def test_a_header_that_is_not_whole_is_refused(header: Any, said: str) -> 
 async def test_another_block_than_asked_for_is_refused() -> None:
     with pytest.raises(ChainUnavailable, match="answered block 5, not 6"):
         await ask({"eth_getBlockByNumber": HEADER}, lambda chain: chain.block(6))
+    with pytest.raises(ChainUnavailable, match="answered block 5, not 6"):
+        await ask({"eth_getBlockByNumber": HEADER}, lambda chain: chain.blocks_at([5, 6]))
 
 
 @pytest.mark.parametrize(
