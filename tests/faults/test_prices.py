@@ -183,7 +183,7 @@ def test_fault_59_spot_moved_20_percent_and_two_others_agree(priced: Priced, fac
 
 
 def silent(priced: Priced) -> None:
-    priced.file.unlink()
+    priced.file.write_text("<html>bad gateway</html>")
 
 
 def without_the_coin(priced: Priced) -> None:
@@ -222,10 +222,12 @@ def test_fault_61_all_out_but_one(priced: Priced) -> None:
     scene.rise()
     without_the_coin(priced)
     treasury = scene.chain.deployment.treasuries[0].address
-    venues = scene.keeper("treasury", "--json").json()["venues"]
-    for number, venue in enumerate(venues):
-        if "LINK" in venue["assets"]:
-            priced.execute(Tx.call("off", accounts.GUARDIAN, treasury, "disableVenue(uint16)", number))
+    shown = scene.keeper("treasury", "show", "--json").json
+    link = [asset["symbol"] for asset in shown["assets"]].index("LINK")
+    listed = [venue["index"] for venue in shown["venues"] if link in venue["assets"]]
+    assert listed
+    off = [Tx.call("venue off", accounts.GUARDIAN, treasury, "disableVenue(uint16)", number) for number in listed]
+    priced.execute(*off)
     with scene.running(**variables):
         assert "price_agreement: LINK: only one of three sources speaks" in priced.until_blocked()
         priced.assert_nothing_was_sent()
