@@ -45,6 +45,7 @@ def describe(market: "Market", outcome: "PriceBook | PricesRefused") -> dict[str
     from keeper.core.model import Verdict
     from keeper.core.prices import PriceBook
     from keeper.core.units import usd_per_token
+    from keeper.core.words import plain
 
     assets = []
     for asset in market.treasury.assets:
@@ -56,7 +57,7 @@ def describe(market: "Market", outcome: "PriceBook | PricesRefused") -> dict[str
         assets.append(
             {
                 "symbol": asset.symbol,
-                "price_usd": None if px is None else str(usd_per_token(px, asset.decimals)),
+                "price_usd": None if px is None else plain(usd_per_token(px, asset.decimals)),
                 "votes": [_vote(vote, asset.decimals, beside, market) for vote in votes],
             }
         )
@@ -73,11 +74,12 @@ def _vote(vote: "PriceVote", decimals: int, beside: "Px | None", market: "Market
     from fractions import Fraction
 
     from keeper.core.units import in_bps, usd_per_token
+    from keeper.core.words import plain
 
     far = None if vote.px is None or beside is None else in_bps(Fraction(vote.px - beside, beside))
     return {
         "source": vote.source.value,
-        "price_usd": None if vote.px is None else str(usd_per_token(vote.px, decimals)),
+        "price_usd": None if vote.px is None else plain(usd_per_token(vote.px, decimals)),
         "age_seconds": None if vote.updated_at is None else market.block.timestamp - vote.updated_at,
         "deviation_bps": None if far is None else str(far),
         "used": vote.used,

@@ -12,6 +12,7 @@ from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.lease import WriterLease
 from keeper.core.ledger import Alert, AlertKind, Attempt, AttemptKind, Intent, IntentState, Mode
 from keeper.core.model import Fund
+from keeper.core.quotes import CoinId
 from keeper.core.units import Timestamp
 from keeper.ports import Fenced
 from tests.adapters.storage import scenes
@@ -42,6 +43,7 @@ WRITES: dict[str, Write] = {
     "set_paused": lambda books, on: books.set_paused(on.fund.id, True, "ann"),
     "put_policy": lambda books, on: books.put_policy(on.fund.id, {"DRIFT_THRESHOLD": "0.1"}, {}, "ann", "why not"),
     "remember_tokens": lambda books, _: books.remember_tokens([(address(3), "NEW", 6, hash32(2))]),
+    "set_coins": lambda books, _: books.set_coins({scenes.WETH: CoinId("weth")}, "ann"),
     "commit_cycle": lambda books, on: books.commit_cycle(scenes.cycle(on.fund.id)),
     "append": lambda books, _: books.append(scenes.record()),
     "raise_alert": lambda books, on: books.raise_alert(Alert(on.fund.id, AlertKind.HIGH_DRIFT, "7 %")),

@@ -1,0 +1,77 @@
+"""`keeper prices` and `keeper funds coins` on a real chain."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from scripts.localchain.chain import LocalChain
+from scripts.localchain.tokens import set_answer
+from tests.e2e.keepers import Keeper
+
+pytestmark = pytest.mark.e2e
+
+
+def test_every_source_beside_the_others(chain: LocalChain, keeper: Keeper) -> None:
+    """Without a database: what a newcomer tries first."""
+    told = keeper("prices", "--json").json
+    assert told["price_source"] == "MEDIAN"
+    assert told["refused"] == []
+    assets = {asset["symbol"]: asset for asset in told["assets"]}
+    assert list(assets) == [*chain.deployment.treasuries[0].spec.targets]
+    weth = assets["WETH"]
+    assert [vote["source"] for vote in weth["votes"]] == ["FEED", "ROUTER"]
+    assert Decimal(weth["votes"][0]["price_usd"]) == 3000
+    assert abs(Decimal(weth["price_usd"]) - 3000) < 10
+    for vote in weth["votes"]:
+        assert vote["used"] is True
+        assert vote["age_seconds"] >= 0
+        assert abs(Decimal(vote["deviation_bps"])) < 20
+    shown = keeper("prices")
+    assert shown.code == 0
+    assert "PRICE_SOURCE MEDIAN" in shown.stdout
+
+
+def test_prices_that_would_hold_the_fund_are_a_failed_check(chain: LocalChain, keeper: Keeper) -> None:
+    chain.node.execute([set_answer(chain.deployment.token("LINK"), Decimal(18))])
+    done = keeper("prices")
+    assert done.code == 3
+    assert "REFUSED  price_agreement: LINK: sources are 16.6" in done.stdout
+    told = keeper("prices", "--json").json
+    link = next(asset for asset in told["assets"] if asset["symbol"] == "LINK")
+    assert link["price_usd"] is None
+    assert [vote["used"] for vote in link["votes"]] == [False, False]
+    assert Decimal(link["votes"][1]["deviation_bps"]) == pytest.approx(Decimal("-1667"), abs=20)
+
+
+def test_a_third_voice(chain: LocalChain, keeper: Keeper, tmp_path: Path) -> None:
+    assert keeper("run", "--once").code == 0
+    done = keeper("funds", "coins", "lci", "WETH=weth", "USDC=usd-coin")
+    assert done.code == 0, done.stderr
+    assert "weth" in done.stdout
+    found = {row["symbol"]: row["coin"] for row in keeper("funds", "coins", "lci", "--json").json}
+    assert (found["WETH"], found["USDC"], found["LINK"]) == ("weth", "usd-coin", None)
+    file = tmp_path / "prices.csv"
+    now = chain.node.head()[1]
+    file.write_text(f"coin,price_usd,updated_at\nweth,3003.5,{now}\nusd-coin,1,{now}\n")
+    told = keeper("prices", "--json", MARKET_DATA="file", MARKET_DATA_FILE=str(file)).json
+    weth = told["assets"][0]
+    assert (weth["symbol"], weth["votes"][2]["source"], weth["votes"][2]["price_usd"]) == ("WETH", "ORACLE", "3003.5")
+    assert weth["votes"][2]["used"] is True
+    assert keeper("funds", "coins", "lci", "WETH=").code == 0
+    assert {row["coin"] for row in keeper("funds", "coins", "lci", "--json").json} == {"usd-coin", None}
+    journal = keeper.rows('SELECT body FROM journal WHERE body LIKE \'%"event":"coin"%\' ORDER BY seq')
+    assert len(journal) == 3
+
+
+def test_wrong_coins_are_all_told_and_none_is_taken(keeper: Keeper) -> None:
+    assert keeper("run", "--once").code == 0
+    done = keeper("funds", "coins", "lci", "WETH=weth", "GOLD=gold", "LINK=a,b", "WBTC", "WETH=ether")
+    assert done.code == 2
+    assert done.errors == [
+        "GOLD: no asset of the fund has that symbol",
+        "LINK: 'a,b' is no coin's id (letters, digits and . _ ~ + -)",
+        "WBTC: expected SYMBOL=COIN",
+        "WETH: is there twice",
+    ]
+    assert {row["coin"] for row in keeper("funds", "coins", "lci", "--json").json} == {None}
