@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from keeper.core.index.candidates import Candidate, Cause, Contract, DexPool, Ranked, Refusal, Refused
+from keeper.core.index.candidates import Candidate, Cause, Contract, Ranked, Refusal, Refused
 from keeper.core.index.methodology import Methodology
 from keeper.core.index.methodology_form import from_plain
 from keeper.core.index.proposal import Listed
 from keeper.core.units import Address, Bps, Timestamp
+from keeper.core.universe import DexPool
 
 NOW = Timestamp(1_700_000_000)
-POOLS = tuple(DexPool(dex, Decimal(5_000_000)) for dex in ("uniswap_v3", "sushiswap", "curve"))
+POOLS = tuple(DexPool("0x", dex, Decimal(5_000_000)) for dex in ("uniswap_v3", "sushiswap", "curve"))
 FLOATING = tuple(Decimal(100 + day % 7) / 7 for day in range(30))
 PEGGED = tuple(Decimal(1000 + day % 3) / 1000 for day in range(30))
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from keeper.adapters.foreign import exact, printable
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote, aged, coin_id, quote_of
 from keeper.core.units import Timestamp
-from keeper.core.universe import Candidate, Listing
+from keeper.core.universe import ListedCoin, Listing
 from keeper.ports import MarketDataUnavailable
 
 NAME: Final = "file"
@@ -79,7 +79,7 @@ class PriceFile:
         priced = [(row, row.answer) for row in rows.values() if isinstance(row.answer, Quote)]
         priced.sort(key=lambda pair: pair[1].market_cap or Decimal(0), reverse=True)
         candidates = [
-            Candidate(
+            ListedCoin(
                 coin=quote.coin,
                 source=NAME,
                 symbol=row.symbol,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from keeper.core.index.units import component_units, index_price
 from keeper.core.ledger import RebalanceEvent
 from keeper.core.model import Asset, Block, Treasury
 from keeper.core.units import BPS, E18, Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, in_bps, scaled, value_of
@@ -184,7 +185,7 @@ def _position(
     weight = None
     if nav is not None and value is not None:
         weight = in_bps(Fraction(value, nav)) if nav else Decimal(0)
-    component = None if asset.balance is None or not supply else BaseUnits(asset.balance * E18 // supply)
+    component = None if asset.balance is None or not supply else component_units(asset.balance, supply)
     return Position(
         asset=asset,
         px=px,
@@ -198,7 +199,7 @@ def _position(
 
 
 def _share_price(nav: UsdE18 | None, supply: int) -> UsdE18 | None:
-    return None if nav is None or not supply else UsdE18(nav * E18 // supply)
+    return None if nav is None or not supply else index_price(nav, supply)
 
 
 def _budgets(treasury: Treasury) -> tuple[Budget, ...]:

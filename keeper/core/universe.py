@@ -19,7 +19,7 @@ class CoinKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ListedCoin:
     """A coin of the market. `usd` is for one whole token, `market_cap` of all; None is what the provider does not know.
 
     `rank` is the provider's, by market capitalisation, 1 for the largest. Symbol and name are anybody's choice, fit to
@@ -41,7 +41,7 @@ class Listing:
     """Candidates, each coin once, in the provider's order: largest first. `faults` are coins that were there and cannot
     be believed."""
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[ListedCoin, ...]
     faults: tuple[Fault, ...]
 
 

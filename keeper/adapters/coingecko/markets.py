@@ -11,7 +11,7 @@ from keeper.adapters.coingecko.simple_prices import SOURCE
 from keeper.adapters.foreign import printable
 from keeper.core.quotes import CoinId, Fault, FaultKind, Unfit, cap, coin_id, moment, price, said
 from keeper.core.units import Timestamp
-from keeper.core.universe import Candidate, CoinKind
+from keeper.core.universe import CoinKind, ListedCoin
 
 TOPIC: Final = "coins/markets"
 LARGEST_PAGE: Final = 250
@@ -32,7 +32,7 @@ class Page:
     """`count` is of what the page held, readable or not: a page that is not full is the last one."""
 
     count: int
-    found: tuple[Candidate | Fault, ...]
+    found: tuple[ListedCoin | Fault, ...]
 
 
 def page(number: int, size: int, keep_seconds: float) -> Question[Page]:
@@ -76,13 +76,13 @@ def _entries(document: Any) -> list[Any]:
     return document
 
 
-def _candidate(entry: Any) -> Candidate | Fault:
+def _candidate(entry: Any) -> ListedCoin | Fault:
     coin = coin_id(entry.get("id")) if isinstance(entry, dict) else None
     if coin is None:
         return Fault(CoinId("?"), SOURCE, FaultKind.MALFORMED, f"{said(entry)} without the name of a coin")
     usd, updated = entry.get("current_price"), entry.get("last_updated")
     try:
-        return Candidate(
+        return ListedCoin(
             coin=coin,
             source=SOURCE,
             symbol=_text(entry.get("symbol")).upper(),

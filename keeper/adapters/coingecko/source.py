@@ -10,7 +10,7 @@ from keeper.adapters.coingecko.question import Question
 from keeper.adapters.fields import any_address
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote, aged, coin_id, said
 from keeper.core.units import Address, Timestamp
-from keeper.core.universe import Candidate, CoinKind, DexPool, Listing
+from keeper.core.universe import CoinKind, DexPool, ListedCoin, Listing
 from keeper.ports import MarketDataUnavailable
 
 MARKET_KEPT: Final = 300.0
@@ -76,7 +76,7 @@ class CoinGecko:
     async def largest(self, count: int) -> Listing:
         """Those of most market capitalisation, in pages of 250, fewer when the market ends before."""
         size, pages = min(count, markets.LARGEST_PAGE), -(-count // markets.LARGEST_PAGE)
-        candidates, faults = dict[CoinId, Candidate](), list[Fault]()
+        candidates, faults = dict[CoinId, ListedCoin](), list[Fault]()
         for number in range(1, pages + 1):
             page = await self._client.ask(markets.page(number, size, MARKET_KEPT))
             for found in page.found:

@@ -6,14 +6,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from keeper.core.units import Address, Timestamp
-
-
-@dataclass(frozen=True, slots=True)
-class DexPool:
-    """A pool of the coin's token on the fund's chain. `dex` is the provider's id of the exchange: `uniswap_v3`."""
-
-    dex: str
-    reserve_usd: Decimal
+from keeper.core.universe import DexPool
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def traded(candidate: Candidate, rules: Methodology, _now: Timestamp) -> Refusal
         return None
     if candidate.pools is None:
         return Refusal(Cause.MISSING, "nobody says on which exchanges it trades")
-    deep = sorted({protocol(pool.dex) for pool in candidate.pools if pool.reserve_usd >= rules.min_pool_usd})
+    deep = sorted({protocol(pool.dex) for pool in candidate.pools if (pool.reserve_usd or 0) >= rules.min_pool_usd})
     if len(deep) >= rules.min_dexes:
         return None
     found = f"{len(deep)} ({', '.join(deep)})" if deep else "none"

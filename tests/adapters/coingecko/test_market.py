@@ -15,7 +15,7 @@ from keeper.adapters.coingecko.question import Malformed
 from keeper.adapters.foreign import exact
 from keeper.core.quotes import CoinId, Fault, FaultKind
 from keeper.core.units import Address, Timestamp
-from keeper.core.universe import Candidate, CoinKind, DexPool
+from keeper.core.universe import CoinKind, DexPool, ListedCoin
 from keeper.ports import CoinFacts, MarketData, MarketDataUnavailable
 from tests.adapters.coingecko.conftest import ALPHA, BETA, Clock, gecko_at
 from tests.adapters.coingecko.fake_gecko import Respond, fake_gecko, saying
@@ -61,7 +61,7 @@ def coins(count: int) -> list[Any]:
 @pytest.mark.unit
 def test_a_candidate() -> None:
     assert read(ENTRY).found == (
-        Candidate(
+        ListedCoin(
             ALPHA,
             "coingecko",
             "ALP",
@@ -78,7 +78,7 @@ def test_a_candidate() -> None:
 def test_what_coingecko_does_not_know_is_none() -> None:
     unknown = dict.fromkeys(("current_price", "market_cap", "market_cap_rank", "last_updated"))
     (found,) = read(ENTRY | unknown).found
-    assert isinstance(found, Candidate)
+    assert isinstance(found, ListedCoin)
     assert (found.usd, found.market_cap, found.rank, found.updated_at) == (None, None, None, None)
 
 
@@ -104,7 +104,7 @@ def test_a_candidate_that_is_off_is_a_fault(change: dict[str, Any], kind: FaultK
     fault, other = read(ENTRY | change, ENTRY | {"id": "beta"}).found
     assert isinstance(fault, Fault)
     assert (fault.coin, fault.kind) == (ALPHA, kind)
-    assert isinstance(other, Candidate)
+    assert isinstance(other, ListedCoin)
 
 
 @pytest.mark.unit
@@ -120,11 +120,11 @@ def test_an_entry_without_a_coin_is_a_fault_and_makes_a_category_unbelievable(en
 @pytest.mark.unit
 def test_names_are_fit_for_a_terminal() -> None:
     (found,) = read(ENTRY | {"symbol": "\x1b[31mp\r\nwn", "name": "N" * 500}).found
-    assert isinstance(found, Candidate)
+    assert isinstance(found, ListedCoin)
     assert found.symbol == "[31MP  WN"
     assert len(found.name) == markets.NAME_LENGTH
     (found,) = read(ENTRY | {"symbol": None, "name": ["x"]}).found
-    assert isinstance(found, Candidate)
+    assert isinstance(found, ListedCoin)
     assert (found.symbol, found.name) == ("", "")
 
 

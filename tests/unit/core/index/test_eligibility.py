@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from keeper.core.index.candidates import Candidate, Cause, DexPool
+from keeper.core.index.candidates import Candidate, Cause
 from keeper.core.index.categories import Kind, kinds
 from keeper.core.index.eligibility import OF_THE_MARKET, Screening, protocol, screen
 from keeper.core.index.methodology import Methodology
+from keeper.core.universe import DexPool
 from tests.index_factories import FLOATING, NOW, PEGGED, candidate, contract, market, rules, token
 
 pytestmark = pytest.mark.unit
@@ -136,7 +137,7 @@ def test_versions_and_networks_are_one_protocol(dex: str, name: str) -> None:
 
 
 def pools(*sizes: tuple[str, object]) -> tuple[DexPool, ...]:
-    return tuple(DexPool(dex, Decimal(str(size))) for dex, size in sizes)
+    return tuple(DexPool("0x", dex, Decimal(str(size))) for dex, size in sizes)
 
 
 def test_protocols_count_not_listings() -> None:
