@@ -78,6 +78,7 @@ contract Lens is ILens {
         state.lastId = snapshot.lastId;
         state.lastRebalance = snapshot.lastRebalance;
         state.totalSupply = snapshot.totalSupply;
+        _readSequencer(state);
         state.limits = snapshot.limits;
         state.budgets = snapshot.budgets;
         state.assets = new AssetState[](snapshot.assets.length);
@@ -88,6 +89,14 @@ contract Lens is ILens {
         for (uint256 i; i < snapshot.venues.length; ++i) {
             _readVenue(state.venues[i], snapshot.venues[i], snapshot.assets);
         }
+    }
+
+    function _readSequencer(FundState memory state) private view {
+        state.sequencerFeed = ITreasury(state.treasury).sequencerFeed();
+        if (state.sequencerFeed == address(0)) return;
+        (bool ok, uint256[5] memory round) =
+            Probe.read(state.sequencerFeed, abi.encodeCall(AggregatorV3Interface.latestRoundData, ()), 5);
+        (state.sequencerOk, state.sequencerAnswer, state.sequencerSince) = (ok, int256(round[1]), round[2]);
     }
 
     // -------------------------------------------------------------------------------------------- assets

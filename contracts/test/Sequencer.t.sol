@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Lens} from "../src/Lens.sol";
 import {DevFeed} from "../src/devnet/DevFeed.sol";
+import {ILens} from "../src/interfaces/ILens.sol";
 import {ITreasury} from "../src/interfaces/ITreasury.sol";
+import {Guzzles} from "./support/Hostile.sol";
 import {InKind} from "./support/InKind.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -73,6 +76,38 @@ contract SequencerTest is InKind {
         uptime.setAnswerAt(1, time);
         feed[WETH].setAnswer(0);
         _refuses(abi.encodeWithSelector(ITreasury.SequencerDown.selector, 1, time));
+    }
+
+    // -------------------------------------------------------------------------------------------- the Lens
+
+    function test_lens_tells_what_the_feed_says() public {
+        _told(true, 0, time - 1 days);
+        uptime.setAnswerAt(1, time - 5);
+        _told(true, 1, time - 5);
+        uptime.setAnswerAt(-1, 0);
+        _told(true, -1, 0);
+    }
+
+    function test_lens_tells_of_a_feed_that_does_not_answer() public {
+        vm.mockCallRevert(address(uptime), abi.encodeCall(DevFeed.latestRoundData, ()), "");
+        _told(false, 0, 0);
+    }
+
+    function test_lens_survives_a_feed_that_eats_its_gas() public {
+        vm.etch(address(uptime), type(Guzzles).runtimeCode);
+        _told(false, 0, 0);
+    }
+
+    function _told(bool ok, int256 answer, uint256 since) private {
+        ILens.Query[] memory queries = new ILens.Query[](1);
+        queries[0] = ILens.Query({treasury: address(treasury), keeper: KEEPER});
+        (,,,, ILens.FundState[] memory funds) = new Lens().observe(queries, address(0));
+        holds(funds[0].ok, "the fund is whole");
+        same(funds[0].sequencerFeed, address(uptime), "feed");
+        holds(funds[0].sequencerOk == ok, "answered");
+        holds(funds[0].sequencerAnswer == answer, "answer");
+        same(funds[0].sequencerSince, since, "since");
+        same(funds[0].assets.length, 4, "assets");
     }
 
     /// @dev On a chain without a sequencer nobody is asked.

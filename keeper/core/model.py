@@ -189,8 +189,18 @@ class Budgets:
 
 
 @dataclass(frozen=True, slots=True)
+class SequencerAnswer:
+    """What a rollup's uptime feed says: 0 is up, since `since`. None where it did not answer."""
+
+    feed: Address
+    answer: int | None
+    since: Timestamp | None
+
+
+@dataclass(frozen=True, slots=True)
 class Treasury:
-    """A treasury at one block. `keeper_until` and `keeper_balance` are those of the fund's signer."""
+    """A treasury at one block. `keeper_until` and `keeper_balance` are those of the fund's signer. `sequencer` is that
+    of the rollup which it looks at, None where it looks at none."""
 
     address: Address
     owner: Address
@@ -206,6 +216,7 @@ class Treasury:
     budgets: Budgets
     assets: tuple[Asset, ...]
     venues: tuple[Venue, ...]
+    sequencer: SequencerAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)

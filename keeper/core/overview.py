@@ -8,13 +8,11 @@ from typing import Final
 
 from keeper.core.index.units import component_units, index_price
 from keeper.core.ledger import RebalanceEvent
-from keeper.core.model import Asset, Block, Treasury
+from keeper.core.model import Asset, Block, SequencerAnswer, Treasury
+from keeper.core.sequencer import sequencer_fault
 from keeper.core.units import BPS, E18, Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, in_bps, scaled, value_of
 from keeper.core.votes import feed_vote
-from keeper.core.words import duration, utc
 
-SEQUENCER_GRACE: Final = 3_600
-"""Seconds after an outage of a rollup's sequencer in which no price is believed (`Sequencer.GRACE`)."""
 _BUCKET_UNIT: Final = E18 // BPS
 
 
@@ -24,15 +22,6 @@ class KeeperRole:
 
     address: Address
     until: Timestamp
-
-
-@dataclass(frozen=True, slots=True)
-class SequencerAnswer:
-    """What a rollup's uptime feed says: 0 is up, since `since`. None where it did not answer."""
-
-    feed: Address
-    answer: int | None
-    since: Timestamp | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,22 +123,6 @@ def overview(treasury: Treasury, block: Block, around: Surroundings) -> Overview
         budgets=_budgets(treasury),
         missing=(*_missing(positions, halted, treasury), *around.missing),
     )
-
-
-def sequencer_fault(state: SequencerAnswer | None, now: Timestamp) -> str:
-    """Why no price counts on this rollup now; empty when they do, or when there is no sequencer."""
-    if state is None:
-        return ""
-    if state.answer is None or state.since is None:
-        return "the sequencer's uptime feed did not answer"
-    if state.answer != 0:
-        return f"the sequencer is down since {utc(state.since)}"
-    if state.since == 0:
-        return "the sequencer's uptime feed has no round yet"
-    back = now - state.since
-    if back < SEQUENCER_GRACE:
-        return f"the sequencer is back for {duration(max(0, back))}, prices count after {duration(SEQUENCER_GRACE)}"
-    return ""
 
 
 def tracking_error(assets: Sequence[Asset], values: Sequence[UsdE18 | None], nav: UsdE18) -> UsdE18:

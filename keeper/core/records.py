@@ -20,6 +20,7 @@ from keeper.core.model import (
     Plan,
     PlannedSwap,
     PriceVote,
+    SequencerAnswer,
     Treasury,
     V2State,
     V3State,
@@ -141,7 +142,14 @@ def _treasury(treasury: Treasury) -> Body:
             "window_seconds": str(limits.window_seconds),
         },
         "budgets_e18": {name: str(left) for name, left in asdict(treasury.budgets).items()},
-    }
+    } | _sequencer(treasury.sequencer)
+
+
+def _sequencer(state: SequencerAnswer | None) -> Body:
+    if state is None:
+        return {}
+    said = {"answer": state.answer, "since": state.since}
+    return {"sequencer": {"feed": state.feed} | {name: str(each) for name, each in said.items() if each is not None}}
 
 
 def _native(market: Market) -> Body | None:

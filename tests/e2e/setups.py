@@ -68,13 +68,14 @@ class Operator:
     # ---- files
 
     def configure(self, **changes: Any) -> Path:
-        """Writes the configuration; `changes` replace its parts: seed, owner, roles, opening."""
+        """Writes the configuration; `changes` replace its parts: seed, owner, roles, sequencer_feed."""
         seed = changes.get("seed", SEED)
         lines = [
             'name = "Three"',
             'symbol = "THR"',
             "chain_id = 31337",
             f'owner = "{changes.get("owner", self.owner)}"',
+            *([f'sequencer_feed = "{changes["sequencer_feed"]}"'] if "sequencer_feed" in changes else []),
             "[uniswap]",
             f'v2_factory = "{self.chain.deployment.uniswap.v2_factory}"',
             f'v2_router = "{self.chain.deployment.uniswap.v2_router}"',

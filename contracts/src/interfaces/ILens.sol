@@ -52,6 +52,8 @@ interface ILens {
         uint256 c;
     }
 
+    /// @param sequencerFeed   uptime feed of the rollup's sequencer, zero where there is none
+    /// @param sequencerAnswer 0 while it is up, since `sequencerSince`; 0 when `sequencerOk` is false
     struct FundState {
         address treasury;
         bool ok;
@@ -64,6 +66,10 @@ interface ILens {
         uint64 lastId;
         uint64 lastRebalance;
         uint256 totalSupply;
+        address sequencerFeed;
+        bool sequencerOk;
+        int256 sequencerAnswer;
+        uint256 sequencerSince;
         ITreasury.Limits limits;
         ITreasury.Budgets budgets;
         AssetState[] assets;

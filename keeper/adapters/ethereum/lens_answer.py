@@ -15,11 +15,22 @@ from eth_abi.exceptions import DecodingError
 
 from keeper.adapters.ethereum import wire
 from keeper.adapters.ethereum.wire import Malformed
-from keeper.core.model import Asset, Budgets, FeedAnswer, Limits, Treasury, V2State, V3State, Venue, VenueKind
+from keeper.core.model import (
+    Asset,
+    Budgets,
+    FeedAnswer,
+    Limits,
+    SequencerAnswer,
+    Treasury,
+    V2State,
+    V3State,
+    Venue,
+    VenueKind,
+)
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Timestamp, Wei
 
 WORD: Final = 32
-_BEFORE_LIMITS: Final = 11
+_BEFORE_LIMITS: Final = 15
 _LIMIT_WORDS: Final = 10
 _BUDGET_WORDS: Final = 3
 _FUND_WORDS: Final = _BEFORE_LIMITS + _LIMIT_WORDS + _BUDGET_WORDS + 2
@@ -76,7 +87,7 @@ def _funds(words: list[int], at: int, symbols: Mapping[Address, str]) -> list[tu
 def _fund(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Address, Treasury | None]:
     head = _slice(words, at, _FUND_WORDS)
     (treasury, ok, owner, guardian, weigher, keeper_until, keeper_balance, paused, last_id, last_rebalance,
-     total_supply) = head[:_BEFORE_LIMITS]  # fmt: skip
+     total_supply, uptime_feed, uptime_ok, uptime_answer, uptime_since) = head[:_BEFORE_LIMITS]  # fmt: skip
     limits, (*budgets, assets_at, venues_at) = head[_BEFORE_LIMITS:-5], head[-5:]
     address = _address(treasury)
     if not ok:
@@ -96,7 +107,15 @@ def _fund(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Ad
         budgets=Budgets(*budgets),
         assets=_assets(words, at + assets_at, symbols),
         venues=_venues(words, at + venues_at),
+        sequencer=_sequencer(uptime_feed, uptime_ok, uptime_answer, uptime_since),
     )
+
+
+def _sequencer(feed: int, ok: int, answer: int, since: int) -> SequencerAnswer | None:
+    """None where the treasury has none. `since` of a feed that lies may be any of 256 bits."""
+    if not feed:
+        return None
+    return SequencerAnswer(_address(feed), _signed(answer) if ok else None, Timestamp(since) if ok else None)
 
 
 def _assets(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Asset, ...]:

@@ -8,8 +8,8 @@ from keeper.adapters.ethereum.events import decoded, event, rebalance_event
 from keeper.adapters.ethereum.history import LogsRefused, PlacedLog, first_block_since, logs_of
 from keeper.adapters.ethereum.rpc import JsonRpc
 from keeper.adapters.ethereum.views import said, view
-from keeper.core.model import Block, Treasury
-from keeper.core.overview import KeeperRole, LastRebalance, SequencerAnswer, Surroundings
+from keeper.core.model import Block, SequencerAnswer, Treasury
+from keeper.core.overview import KeeperRole, LastRebalance, Surroundings
 from keeper.core.units import ZERO_ADDRESS, Address, Timestamp
 
 LONGEST_TERM: Final = 30 * 86_400

@@ -9,6 +9,7 @@ from keeper.core.guards.shape import verdict
 from keeper.core.hub import hub_of, is_idle, venues_between
 from keeper.core.model import Asset, GuardResult, Market, Verdict
 from keeper.core.prices import STABLECOINS, PriceBook, PricesRefused
+from keeper.core.sequencer import SEQUENCER_GRACE, sequencer_fault
 from keeper.core.units import scaled
 from keeper.core.words import duration, plain, utc
 
@@ -24,6 +25,7 @@ def gates(market: Market, prices: PriceBook | PricesRefused) -> tuple[GuardResul
         open_transaction(market),
         head_age(market),
         gas_balance(market),
+        sequencer(market),
         *prices.guards,
         stablecoin_peg(market),
         token_health(market),
@@ -96,6 +98,16 @@ def gas_balance(market: Market) -> GuardResult:
         verdict=verdict(balance > 0),
         detail="" if balance > 0 else f"{market.fund.signer} has nothing to pay gas with",
     )
+
+
+def sequencer(market: Market) -> GuardResult:
+    """On a rollup: up, and for long enough that feeds have caught up with the world. The treasury asks the same."""
+    state, limit = market.treasury.sequencer, str(SEQUENCER_GRACE)
+    if state is None:
+        return GuardResult("sequencer", "", limit, "s up", Verdict.SKIP, "no sequencer")
+    fault = sequencer_fault(state, market.block.timestamp)
+    up = market.block.timestamp - state.since if state.answer == 0 and state.since else None
+    return GuardResult("sequencer", "" if up is None else str(up), limit, "s up", verdict(not fault), fault)
 
 
 def stablecoin_peg(market: Market) -> GuardResult:

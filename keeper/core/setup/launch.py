@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
-from keeper.core.model import Asset, Block, Treasury
-from keeper.core.overview import Overview, SequencerAnswer, Surroundings, overview
+from keeper.core.model import Asset, Block, SequencerAnswer, Treasury
+from keeper.core.overview import Overview, Surroundings, overview
 from keeper.core.setup.airdrop import (
     Act,
     Drop,

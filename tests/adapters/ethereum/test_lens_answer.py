@@ -40,6 +40,7 @@ VENUES = st.tuples(
 )
 FUNDS = st.tuples(
     ADDRESSES, BOOLS, ADDRESSES, ADDRESSES, ADDRESSES, uint(64), uint(256), BOOLS, uint(64), uint(64), uint(256),
+    st.one_of(st.just("0x" + "00" * 20), ADDRESSES), BOOLS, SIGNED, uint(256),
     LIMITS, BUDGETS, st.lists(ASSETS, max_size=4), st.lists(VENUES, max_size=4),
 )  # fmt: skip
 ANSWERS = st.tuples(uint(64), uint(64), uint(64), FEEDS, st.lists(FUNDS, max_size=3))
@@ -53,13 +54,23 @@ def as_abi(treasury: Treasury | None, words: Any) -> Any:
     return (
         treasury.address.lower(), True, treasury.owner.lower(), treasury.guardian.lower(), treasury.weigher.lower(),
         treasury.keeper_until, treasury.keeper_balance, treasury.paused, treasury.last_id, treasury.last_rebalance,
-        treasury.total_supply,
+        treasury.total_supply, *sequencer_as_abi(treasury, words),
         (limits.max_slip, limits.loss_cap, limits.turnover_cap, limits.per_trade, limits.max_cost, limits.min_drift,
          limits.max_weight, limits.shift_cap, limits.cooldown_seconds, limits.window_seconds),
         (treasury.budgets.loss, treasury.budgets.turnover, treasury.budgets.shift),
-        tuple(asset_as_abi(a, w) for a, w in zip(treasury.assets, words[13], strict=True)),
-        tuple(venue_as_abi(v, w) for v, w in zip(treasury.venues, words[14], strict=True)),
+        tuple(asset_as_abi(a, w) for a, w in zip(treasury.assets, words[17], strict=True)),
+        tuple(venue_as_abi(v, w) for v, w in zip(treasury.venues, words[18], strict=True)),
     )  # fmt: skip
+
+
+def sequencer_as_abi(treasury: Treasury, words: Any) -> Any:
+    state = treasury.sequencer
+    if state is None:
+        assert int(words[11], 16) == 0
+        return words[11:15]
+    assert (state.answer is None) == (state.since is None) == (not words[12])
+    return (state.feed.lower(), words[12], words[13] if state.answer is None else state.answer,
+            words[14] if state.since is None else state.since)  # fmt: skip
 
 
 def asset_as_abi(asset: Asset, words: Any) -> Any:
@@ -135,7 +146,7 @@ def test_an_answer_cut_short_is_refused(values: Any) -> None:
 
 def test_treasuries_that_were_not_asked_for_are_refused() -> None:
     first, second = (Address(to_checksum_address(bytes([n]) * 20)) for n in (1, 2))
-    fund = (first, False, *[first] * 3, 0, 0, False, 0, 0, 0, (0,) * 10, (0,) * 3, [], [])
+    fund = (first, False, *[first] * 3, 0, 0, False, 0, 0, 0, first, False, 0, 0, (0,) * 10, (0,) * 3, [], [])
     raw = encode(TYPES, (1, 2, 3, (False, 0, 0, 0), [fund]))
     assert read_observation(raw, [first], {}).treasuries == (None,)
     for asked in ([second], [], [first, second]):

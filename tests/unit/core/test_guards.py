@@ -8,8 +8,9 @@ import pytest
 
 from keeper.core.drift import decide
 from keeper.core.guards import check_gas, cooldown, drift_guard, gates
-from keeper.core.model import GuardResult, Market, Verdict
+from keeper.core.model import GuardResult, Market, SequencerAnswer, Verdict
 from keeper.core.prices import PriceBook, agree
+from keeper.core.units import Timestamp
 from keeper.core.valuation import value
 from tests import factories as f
 
@@ -21,6 +22,7 @@ ORDER = [
     "open_transaction",
     "head_age",
     "gas_balance",
+    "sequencer",
     "price_bounds",
     "price_age",
     "price_agreement",
@@ -47,7 +49,34 @@ def test_every_gate_is_evaluated_whatever_the_others_say() -> None:
     results = gates(market, agree(market))
     assert [guard.name for guard in results] == ORDER
     passed = {guard.name for guard in results if guard.verdict is not Verdict.REFUSE}
-    assert passed == {"price_age"}
+    assert passed == {"price_age", "sequencer"}
+
+
+UPTIME = f.address(9, "e")
+
+
+@pytest.mark.parametrize(
+    ("answer", "since", "measured", "verdict", "words"),
+    [
+        (0, f.NOW - 3_600, "3600", Verdict.PASS, ""),
+        (0, f.NOW - 3_599, "3599", Verdict.REFUSE, "the sequencer is back for 59m 59s, prices count after 1h"),
+        (0, f.NOW, "0", Verdict.REFUSE, "the sequencer is back for 0s"),
+        (1, f.NOW - 90_000, "", Verdict.REFUSE, "the sequencer is down since"),
+        (0, 0, "", Verdict.REFUSE, "has no round yet"),
+        (None, None, "", Verdict.REFUSE, "did not answer"),
+    ],
+)
+def test_a_rollups_sequencer(
+    answer: int | None, since: int | None, measured: str, verdict: Verdict, words: str
+) -> None:
+    state = SequencerAnswer(UPTIME, answer, None if since is None else Timestamp(since))
+    guard = gate(f.with_treasury(f.market(), sequencer=state), "sequencer")
+    assert (guard.measured, guard.limit, guard.verdict) == (measured, "3600", verdict)
+    assert words in guard.detail
+
+
+def test_no_sequencer_is_nothing_to_ask() -> None:
+    assert gate(f.market(), "sequencer").verdict is Verdict.SKIP
 
 
 @pytest.mark.parametrize(

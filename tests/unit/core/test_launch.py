@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from keeper.core.model import Treasury
-from keeper.core.overview import SequencerAnswer
+from keeper.core.model import SequencerAnswer, Treasury
 from keeper.core.setup.airdrop import Drop, Payment, Seeding, ShareBook, batches
 from keeper.core.setup.config import AssetConfig, FundConfig, SeedConfig
 from keeper.core.setup.investors import DEAD, DEAD_SHARES, Investor, InvestorList

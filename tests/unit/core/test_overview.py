@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from keeper.core.model import Budgets, Market
-from keeper.core.overview import Overview, SequencerAnswer, Surroundings, overview
+from keeper.core.model import Budgets, Market, SequencerAnswer
+from keeper.core.overview import Overview, Surroundings, overview
 from keeper.core.units import ZERO_ADDRESS, Address, BaseUnits, Bps, Timestamp
 from tests.factories import NOW, answer, asset, hold, market, strict_limits, treasury, usd
 

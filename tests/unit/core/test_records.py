@@ -12,7 +12,7 @@ from keeper.core import outcomes
 from keeper.core.deliberation import deliberate
 from keeper.core.journal import GENESIS, canonical, content_hash
 from keeper.core.ledger import Action, Attempt, Call, Intent, IntentState, RebalanceEvent, Receipt, SwapFill
-from keeper.core.model import Market
+from keeper.core.model import Market, SequencerAnswer
 from keeper.core.records import decision_body, failure_body
 from keeper.core.units import BaseUnits, Timestamp, UsdE18, Wei
 from tests import factories as f
@@ -129,6 +129,14 @@ def test_of_a_retired_asset_the_record_keeps_the_balance_and_no_value(trading: M
     retired = body_of(f.retire(trading, 1, balance=7, answer=None))["assets"][1]
     assert (retired["retired"], retired["balance"], retired["target_bps"]) == (True, "7", "0")
     assert not {"px", "value_usd_e18", "weight_bps", "drift_absolute_bps"} & set(retired)
+
+
+def test_what_a_rollups_sequencer_said_is_kept(trading: Market) -> None:
+    assert "sequencer" not in body_of(trading)["treasury"]
+    for answer, since, said in ((0, 5, {"answer": "0", "since": "5"}), (None, None, {})):
+        state = SequencerAnswer(f.address(9, "e"), answer, None if since is None else Timestamp(since))
+        body = body_of(f.with_treasury(trading, sequencer=state))
+        assert body["treasury"]["sequencer"] == {"feed": f.address(9, "e")} | said
 
 
 def test_the_treasurys_limits_and_what_is_left_of_its_budgets_are_kept(trading: Market) -> None:
