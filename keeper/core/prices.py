@@ -93,6 +93,7 @@ def _native_px(market: Market, px: tuple[Px | None, ...]) -> UsdE18 | None:
 
 _MOST_TRUSTED_FIRST: Final = (PriceSource.FEED, PriceSource.ORACLE, PriceSource.ROUTER)
 _COUNT: Final = {2: "two", 3: "three"}
+_NO_ORACLE: Final = "ORACLE says nothing: MARKET_DATA is off, or `keeper funds coins` does not say which coin it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def _alone(cast: Mapping[PriceSource, PriceVote], chosen: PriceSource, others: s
     told = tuple(vote if vote.source is chosen else unused(vote, others) for vote in cast.values())
     own = cast.get(chosen)
     if own is None:
-        return _Settled(None, told, apart, limit, f"{chosen} says nothing: nobody said which coin it is")
+        return _Settled(None, told, apart, limit, _NO_ORACLE)
     return _Settled(own.px if own.used else None, told, apart, limit, "" if own.used else own.reason)
 
 

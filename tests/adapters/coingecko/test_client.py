@@ -115,12 +115,18 @@ def test_any_body_with_any_status_is_a_fault_and_never_a_crash(body: bytes, stat
 # ------------------------------------------------------------------------------------- one question for many
 
 
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not happened():
+            await asyncio.sleep(0)  # a turn of the loop
+
+
 async def test_the_same_question_is_put_once(clock: Clock) -> None:
     gecko, script = scripted(clock, keep_seconds=0)
     script.gate.clear()
     waiting = [asyncio.create_task(kind_of(gecko)) for _ in range(20)]
     other = asyncio.create_task(kind_of(gecko, BETA))
-    await asyncio.sleep(0.01)
+    await until(lambda: len(script.asked) == 2)  # the last one's, so that all before it wait
     script.gate.set()
     assert await asyncio.gather(*waiting, other) == [None] * 21
     assert len(script.asked) == 2
@@ -130,7 +136,7 @@ async def test_a_failure_is_everybodys_who_waited(clock: Clock) -> None:
     gecko, script = scripted(clock, saying(429))
     script.gate.clear()
     waiting = [asyncio.create_task(gecko.largest(5)) for _ in range(5)]
-    await asyncio.sleep(0.01)
+    await until(lambda: len(script.asked) == 1)
     script.gate.set()
     outages = await asyncio.gather(*waiting, return_exceptions=True)
     assert [isinstance(outage, MarketDataUnavailable) for outage in outages] == [True] * 5
@@ -142,7 +148,7 @@ async def test_who_is_cut_off_takes_the_answer_from_nobody(clock: Clock) -> None
     gecko, script = scripted(clock)
     script.gate.clear()
     first, second = (asyncio.create_task(kind_of(gecko)) for _ in range(2))
-    await asyncio.sleep(0.01)
+    await until(lambda: len(script.asked) == 1)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -155,7 +161,7 @@ async def test_when_it_is_closed_who_waits_is_refused(clock: Clock) -> None:
     gecko, script = scripted(clock)
     script.gate.clear()
     waiting = asyncio.create_task(reason_of(gecko))
-    await asyncio.sleep(0.01)
+    await until(lambda: len(script.asked) == 1)
     await gecko.close()
     assert "the keeper stopped asking" in await waiting
 

@@ -260,7 +260,7 @@ def test_what_is_neither_wanted_nor_held_needs_no_second_opinion() -> None:
 
 def test_an_asset_of_which_nobody_said_which_coin_it_is_has_no_oracle() -> None:
     said = refused(sourced(PriceSource.ORACLE))["price_agreement"]
-    assert "WETH: ORACLE says nothing: nobody said which coin it is" in said
+    assert "WETH: ORACLE says nothing: MARKET_DATA is off, or `keeper funds coins` does not say" in said
 
 
 # -------------------------------------------------------------------------------------------------- rules
