@@ -66,7 +66,7 @@ async def test_what_the_first_does_not_answer_the_second_does(pair: Pair, respon
     started = time.monotonic()
     with capture_logs() as lines:
         assert await pair.balance() == 2
-        assert time.monotonic() - started < TIMEOUT
+        assert time.monotonic() - started < 10, "bounded, however busy the machine"
         asked = len(pair.first.bodies)
         assert [await pair.balance() for _ in range(3)] == [2, 2, 2]
     assert len(pair.first.bodies) == asked

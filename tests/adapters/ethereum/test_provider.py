@@ -34,7 +34,9 @@ pytestmark = pytest.mark.adapter
 
 KEY = "Zr7s3cretApiKey9"
 CHAIN_ID = Request("eth_chainId", [], wire.quantity)
-TIMEOUT = 0.3
+TIMEOUT = 10.0
+"""Of what answers at once: long, so that a busy machine does not turn a wrong answer into none."""
+HANGS = 0.3
 
 WRONG: dict[str, tuple[Any, str]] = {
     "HTML": (saying("<!DOCTYPE html><html><body>Bad gateway</body></html>"), "HTML instead of JSON"),
@@ -80,11 +82,11 @@ async def test_a_wrong_answer_is_an_outage_without_secrets(
     caplog.set_level(logging.DEBUG)
     async with fake_node(respond) as node:
         url = node.url(f"/v3/{KEY}?token={KEY}").replace("//", f"//{KEY}:{KEY}@")
-        rpc = Rpc(url, TIMEOUT)
+        rpc = Rpc(url, HANGS if respond is hang else TIMEOUT)
         started = time.monotonic()
         with pytest.raises(ChainUnavailable) as outage:
             await rpc.ask(CHAIN_ID)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < TIMEOUT - 1, "bounded, however busy the machine"
         await rpc.close()
     message = str(outage.value)
     assert expected in message
