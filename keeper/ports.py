@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from keeper.core.fees import FeeQuote
+from keeper.core.index.states import IndexState
 from keeper.core.ledger import (
     Alert,
     Attempt,
@@ -24,7 +25,7 @@ from keeper.core.ledger import (
 from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, Treasury
 from keeper.core.quotes import CoinId
 from keeper.core.replies import ReplyKind
-from keeper.core.units import Address, Hash32, Timestamp, Wei
+from keeper.core.units import Address, Bps, Hash32, Timestamp, Wei
 
 
 class ChainUnavailable(Exception):
@@ -161,6 +162,8 @@ class TreasuryCodec(Protocol):
         decision: Hash32,
     ) -> Call: ...
 
+    def set_targets(self, treasury: Address, targets: Sequence[Bps], deadline: Timestamp) -> Call: ...
+
 
 class Signable(Protocol):
     """What of a call is signed. Without `to` it creates a contract."""
@@ -223,6 +226,10 @@ class Books(Protocol):
         ...
 
     async def remember_tokens(self, tokens: Sequence[tuple[Address, str, int, Hash32 | None]]) -> None: ...
+    async def index_states(self) -> dict[int, IndexState]:
+        """Of every fund that has a methodology, by fund id: its newest version, and its last look at the market."""
+        ...
+
     async def chain_head(self) -> Hash32: ...
 
     async def commit_cycle(self, cycle: CycleRecord) -> int | None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from keeper.core.fees import FeeQuote
+from keeper.core.index.states import Reweighting
 from keeper.core.model import GuardResult, PlannedSwap, PriceVote
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
@@ -55,6 +56,13 @@ class IntentState(StrEnum):
     NONCE_STOLEN = "nonce_stolen"
 
 
+class IntentKind(StrEnum):
+    """What a transaction is to do: trade, or tell the treasury new target weights."""
+
+    REBALANCE = "rebalance"
+    TARGETS = "targets"
+
+
 class AttemptKind(StrEnum):
     """What the bytes of an attempt do: the plan, or a transfer of nothing to oneself that takes its nonce."""
 
@@ -70,6 +78,8 @@ class AlertKind(StrEnum):
     BREAKER_OPEN = "BREAKER_OPEN"
     SAFE_HOLD = "SAFE_HOLD"
     TRANSACTION_STUCK = "TRANSACTION_STUCK"
+    TARGETS_WAIT = "TARGETS_WAIT"
+    INDEX_PROPOSAL = "INDEX_PROPOSAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A transaction's content. The bytes that are simulated are the bytes that are signed."""
+    """A transaction's content. The bytes that are simulated are the bytes that are signed.
+
+    `treasury_id` is the treasury's number of a rebalance, 0 of any other call. After `deadline` it is cancelled.
+    """
 
     to: Address
     data: bytes
@@ -125,6 +138,7 @@ class NewIntent:
     call: Call
     gas_limit: int
     swaps: tuple[PlannedSwap, ...]
+    kind: IntentKind = IntentKind.REBALANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +147,8 @@ class CycleRecord:
 
     `decision` is the journal's decision record; `outcomes` are later records of the same transaction (such as a
     simulation's result). Block fields and `policy_version` are None when the observation failed.
-    `next_due` is chain time. `share_supply` is the treasury's total supply, for units per share.
+    `next_due` is chain time. `share_supply` is the treasury's total supply, for units per share. `reweighting` makes it
+    a look at the index instead of a look at drift: then `next_due` is the look's, and the fund's other schedule stays.
     """
 
     cycle_id: str
@@ -158,6 +173,7 @@ class CycleRecord:
     alerts: tuple[Alert, ...] = ()
     cleared: tuple[AlertKind, ...] = ()
     share_supply: int | None = None
+    reweighting: Reweighting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +221,7 @@ class Intent:
     swaps: tuple[PlannedSwap, ...]
     attempts: tuple[Attempt, ...]
     cancel_asked: str | None = None
+    kind: IntentKind = IntentKind.REBALANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +286,8 @@ class TransferLog:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A mined transaction. `fills`, `event` and `transfers` are decoded from its logs; empty when it reverted."""
+    """A mined transaction. `fills`, `event`, `transfers` and `targets` (those that the treasury took) are decoded from
+    its logs; empty when it reverted."""
 
     tx_hash: Hash32
     succeeded: bool
@@ -283,6 +301,7 @@ class Receipt:
     event: RebalanceEvent | None
     transfers: tuple[TransferLog, ...]
     revert_reason: str | None = None
+    targets: tuple[Bps, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Bodies of outcome records: what became of a decision. Simulation, submission, receipt, finality, and dead ends."""
 
 from keeper.core.analytics import slippage_bps, value_slippage_bps
-from keeper.core.ledger import Attempt, Intent, IntentState, Receipt, SwapFill
+from keeper.core.ledger import Attempt, Intent, IntentKind, IntentState, Receipt, SwapFill
 from keeper.core.model import PlannedSwap
 from keeper.core.records import Body, known
 from keeper.core.units import Hash32, UsdE18
@@ -91,6 +91,7 @@ def receipt_body(intent: Intent, receipt: Receipt, state: IntentState, gas_usd: 
             "nav_after_usd_e18": event and str(event.nav_after),
             "loss_usd_e18": event and str(event.loss),
             "fills": [_fill(swap, fill) for swap, fill in zip(intent.swaps, receipt.fills, strict=False)],
+            "targets_bps": None if receipt.targets is None else [str(target) for target in receipt.targets],
         }
     )
 
@@ -110,6 +111,7 @@ def _of(intent: Intent) -> Body:
         {
             "intent": str(intent.id),
             "plan_id": intent.plan_id,
+            "intent_kind": None if intent.kind is IntentKind.REBALANCE else intent.kind.value,
             "treasury_id": str(intent.call.treasury_id),
             "signer": intent.signer,
             "chain_id": str(intent.chain_id),

@@ -91,7 +91,7 @@ async def test_both_answer_alike_whatever_is_done(in_memory: Kept, on_disk: Kept
         funds.append(await kept.fund("own signer", address(9), signer=address(10)))
     cycles: list[CycleRecord] = []
     done: set[str] = set()
-    for step in range(10 * STEPS):
+    for step in range(40 * STEPS):
         if step >= STEPS and done >= SOMETHING_HAPPENED:
             break
         intents = [await on_disk.books.intent(n) for n in range(1, await _count(on_disk) + 1)]

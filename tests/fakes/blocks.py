@@ -35,7 +35,7 @@ class Mined:
     receipts: Mapping[Hash32, Receipt] = field(default_factory=dict)
 
 
-Execute = Callable[[Call, Address, State, Timestamp], contract.Rebalanced]
+Execute = Callable[[Call, Address, State, Timestamp], contract.Rebalanced | contract.Reweighted]
 """A call on a state. Raises Reverted."""
 
 
@@ -69,5 +69,5 @@ def run(transaction: Transaction, state: State, block: Block, index: int, execut
         return after, replace(receipt, succeeded=False, revert_reason=f"{revert.guard}: {revert.detail}")
     return (
         replace(after, treasuries={**state.treasuries, call.to: done.treasury}),
-        replace(receipt, fills=done.fills, event=done.event),
+        replace(receipt, fills=done.fills, event=done.event, targets=done.targets),
     )

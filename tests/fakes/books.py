@@ -5,8 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from keeper.adapters.storage.errors import Conflict
+from keeper.core.index.methodology import Methodology
+from keeper.core.index.methodology_form import to_record
+from keeper.core.index.states import IndexState, PinnedMethodology
 from keeper.core.journal import content_hash
-from keeper.core.ledger import AlertKind, CycleRecord, Intent, IntentState, Job, Record
+from keeper.core.ledger import AlertKind, CycleRecord, Intent, IntentState, Job, Record, RecordKind
 from keeper.core.model import Fund, PinnedPolicy, Policy
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp
@@ -92,6 +95,24 @@ class FakeBooks(FakeTransactions):
                 known = shelf.tokens.get(token, (symbol, decimals, None))
                 shelf.tokens[token] = (known[0], known[1], known[2] or code)
 
+    # ------------------------------------------------------------------------------- indexes
+
+    async def index_states(self) -> dict[int, IndexState]:
+        async with self._transaction("index_states") as shelf:
+            return {fund_id: on.index_state(shelf, fund_id) for fund_id in shelf.methodologies}
+
+    async def put_methodology(self, fund_id: int, rules: Methodology, by: str, why: str) -> PinnedMethodology:
+        async with self._transaction("put_methodology") as shelf:
+            if not any(fund.id == fund_id for fund in shelf.funds):
+                raise LookupError(f"there is no fund {fund_id}")
+            old, digest = shelf.methodologies.get(fund_id), content_hash(to_record(rules))
+            if old is None or old.digest != digest:
+                version = old.version + 1 if old else 1
+                shelf.methodologies[fund_id] = PinnedMethodology(version, rules, digest)
+                said = {"event": "methodology", "version": str(version), "by": by, "why": why}
+                on.append(shelf, [Record(RecordKind.OPERATOR, fund_id, said)])
+            return shelf.methodologies[fund_id]
+
     # ------------------------------------------------------------------------------- cycles and journal
 
     async def chain_head(self) -> Hash32:
@@ -106,7 +127,10 @@ class FakeBooks(FakeTransactions):
             shelf.cycles[cycle.cycle_id] = cycle
             for line in cycle.assets:
                 shelf.tokens.setdefault(line.token, (line.symbol, line.decimals, None))
-            on.reschedule(shelf, cycle, self._now())
+            if cycle.reweighting is None:
+                on.reschedule(shelf, cycle, self._now())
+            else:
+                shelf.looks = {**shelf.looks, cycle.fund_id: [*shelf.looks.get(cycle.fund_id, []), cycle]}
             on.clear_alerts(shelf, cycle.fund_id, cycle.cleared)
             on.raise_alerts(shelf, cycle.alerts)
             return None if cycle.intent is None else on.plan(shelf, cycle)

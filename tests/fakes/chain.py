@@ -285,7 +285,9 @@ class FakeChain:
                 return transaction
         return None
 
-    def _execute(self, call: Call, sender: Address, state: State, now: Timestamp) -> contract.Rebalanced:
+    def _execute(
+        self, call: Call, sender: Address, state: State, now: Timestamp
+    ) -> contract.Rebalanced | contract.Reweighted:
         if call.to in self.refusing:
             raise contract.Reverted(self.refusing[call.to], "the treasury refuses")
-        return contract.rebalance(state.treasuries[call.to], call, sender, now)
+        return contract.execute(state.treasuries[call.to], call, sender, now)

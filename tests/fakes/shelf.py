@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from keeper.adapters.storage.errors import Conflict
+from keeper.core.index.states import IndexState, PinnedMethodology
 from keeper.core.journal import GENESIS, content_hash, link
 from keeper.core.ledger import (
     Alert,
@@ -96,6 +97,8 @@ class Shelf:
     mined: dict[int, Mined] = field(default_factory=dict)
     accepted: frozenset[int] = frozenset()
     coins: dict[Address, CoinId] = field(default_factory=dict)
+    methodologies: dict[int, PinnedMethodology] = field(default_factory=dict)
+    looks: dict[int, list[CycleRecord]] = field(default_factory=dict)
     changes: list[tuple[int, IntentState | None, IntentState, str]] = field(default_factory=list)
 
     @property
@@ -130,6 +133,7 @@ def plan(shelf: Shelf, cycle: CycleRecord) -> int:
         call=new.call,
         swaps=new.swaps,
         attempts=(),
+        kind=new.kind,
     )
     shelf.intents[intent.id] = intent
     shelf.tokens_of[intent.id] = {line.asset: line.token for line in cycle.assets}
@@ -155,6 +159,32 @@ def reschedule(shelf: Shelf, cycle: CycleRecord, now: datetime) -> None:
         last_reason=cycle.reason,
         finished_at=now,
     )
+
+
+def index_state(shelf: Shelf, fund_id: int) -> IndexState:
+    pinned, looks = shelf.methodologies[fund_id], shelf.looks.get(fund_id, [])
+    members: tuple[CoinId, ...] = ()
+    for look in looks:
+        assert look.reweighting is not None
+        state = _state_of(shelf, look)
+        if look.reweighting.stands or state in (IntentState.MINED_OK, IntentState.FINAL_OK):
+            members = look.reweighting.members
+    if not looks:
+        return IndexState(pinned)
+    newest, kept = looks[-1], looks[-1].reweighting
+    assert kept is not None
+    return IndexState(
+        methodology=pinned,
+        members=members,
+        looked_at=newest.block_timestamp,
+        next_due=kept.next_due if kept.methodology_version == pinned.version else None,
+        doubted=kept.doubted,
+        failed=_state_of(shelf, newest) in (IntentState.FINAL_REVERTED, IntentState.ABANDONED, IntentState.CANCELLED),
+    )
+
+
+def _state_of(shelf: Shelf, look: CycleRecord) -> IntentState | None:
+    return next((i.state for i in shelf.intents.values() if i.cycle_id == look.cycle_id), None)
 
 
 def raise_alerts(shelf: Shelf, alerts: Iterable[Alert]) -> None:

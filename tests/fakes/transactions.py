@@ -15,6 +15,7 @@ from keeper.core.ledger import (
     Attempt,
     Execution,
     Intent,
+    IntentKind,
     IntentState,
     Receipt,
     Record,
@@ -194,7 +195,9 @@ class FakeTransactions:
                     loss=settled.receipt.event.loss if settled.receipt.event else None,
                 )
                 for intent_id, settled in shelf.settled.items()
-                if shelf.intents[intent_id].fund_id == fund_id and settled.mined_at >= first
+                if shelf.intents[intent_id].fund_id == fund_id
+                and shelf.intents[intent_id].kind is IntentKind.REBALANCE
+                and settled.mined_at >= first
             ]
 
     async def breaker(self, fund_id: int) -> str | None:

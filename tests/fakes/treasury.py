@@ -15,7 +15,7 @@ from fractions import Fraction
 from keeper.core.amm import v2
 from keeper.core.ledger import Call, RebalanceEvent, SwapFill
 from keeper.core.model import Asset, Budgets, PlannedSwap, Treasury, V2State, Venue
-from keeper.core.units import BPS, E18, Address, BaseUnits, Hash32, Px, Timestamp, UsdE18, px_from_answer, value_of
+from keeper.core.units import BPS, E18, Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, px_from_answer, value_of
 from tests.factories import NOW
 
 
@@ -35,6 +35,17 @@ class Rebalanced:
     treasury: Treasury
     fills: tuple[SwapFill, ...]
     event: RebalanceEvent
+    targets: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reweighted:
+    """The treasury after new targets, which it logged."""
+
+    treasury: Treasury
+    targets: tuple[Bps, ...]
+    fills: tuple[()] = ()
+    event: None = None
 
 
 class FakeCodec:
@@ -52,9 +63,48 @@ class FakeCodec:
         data = json.dumps({"swaps": orders, "id": treasury_id, "deadline": deadline, "decision": decision})
         return Call(treasury, data.encode(), treasury_id, deadline)
 
+    def set_targets(self, treasury: Address, targets: Sequence[Bps], deadline: Timestamp) -> Call:
+        return Call(treasury, json.dumps({"targets": list(targets)}).encode(), 0, deadline)
+
 
 def decision_in(call: Call) -> Hash32:
     return Hash32(json.loads(call.data)["decision"])
+
+
+def execute(treasury: Treasury, call: Call, sender: Address, now: Timestamp) -> Rebalanced | Reweighted:
+    """Whichever of both calls it is. Raises Reverted."""
+    if "targets" in json.loads(call.data):
+        return set_targets(treasury, call, sender, now)
+    return rebalance(treasury, call, sender, now)
+
+
+def set_targets(treasury: Treasury, call: Call, sender: Address, now: Timestamp) -> Reweighted:
+    """Raises Reverted, in the contract's order of checks."""
+    targets = [Bps(target) for target in json.loads(call.data)["targets"]]
+    if sender not in (treasury.weigher, treasury.owner):
+        raise Reverted("NotWeigher", sender)
+    if len(targets) != len(treasury.assets):
+        raise Reverted("BadLength", f"{len(targets)} of {len(treasury.assets)}")
+    for asset, target in zip(treasury.assets, targets, strict=True):
+        if asset.retired and target:
+            raise Reverted("IsRetired", asset.symbol)
+    if sum(targets) != BPS:
+        raise Reverted("BadWeights", f"{sum(targets)}")
+    left = budgets_at(treasury, now)
+    if sender != treasury.owner:
+        if max(targets) > treasury.limits.max_weight:
+            raise Reverted("WeightTooBig", f"{max(targets)}")
+        moved = sum(abs(new - asset.target) for asset, new in zip(treasury.assets, targets, strict=True))
+        shift = -(-moved // 2) * E18 // BPS
+        if shift > left.shift:
+            raise Reverted("ShiftBudget", f"wanted {shift}, left {left.shift}")
+        left = replace(left, shift=left.shift - shift)
+    assets = tuple(replace(asset, target=new) for asset, new in zip(treasury.assets, targets, strict=True))
+    # the noun's budgets are those of the last rebalance: from there they fill to what is left now
+    limits, since = treasury.limits, max(treasury.last_rebalance, NOW)
+    filled = (now - since) * (limits.shift_cap * E18 // BPS) // limits.window_seconds
+    budgets = replace(treasury.budgets, shift=left.shift - filled)
+    return Reweighted(replace(treasury, assets=assets, budgets=budgets), tuple(targets))
 
 
 def rebalance(treasury: Treasury, call: Call, sender: Address, now: Timestamp) -> Rebalanced:

@@ -8,7 +8,7 @@ from eth_abi.exceptions import EncodingError
 from keeper.adapters.ethereum.abi import artifact, input_types, selector
 from keeper.core.ledger import Call
 from keeper.core.model import PlannedSwap
-from keeper.core.units import Address, Hash32, Timestamp
+from keeper.core.units import Address, Bps, Hash32, Timestamp
 
 
 class AbiCodec:
@@ -18,6 +18,7 @@ class AbiCodec:
         entry = artifact("Treasury").entry("function", "rebalance")
         self._selector = selector(entry)
         self._types = input_types(entry)
+        self._set_targets = selector(artifact("Treasury").entry("function", "setTargets"))
 
     def rebalance(
         self,
@@ -38,3 +39,15 @@ class AbiCodec:
         except EncodingError as error:
             raise ValueError(f"the call cannot be encoded: {error}") from None
         return Call(to=treasury, data=data, treasury_id=treasury_id, deadline=deadline)
+
+    def set_targets(self, treasury: Address, targets: Sequence[Bps], deadline: Timestamp) -> Call:
+        """`Treasury.setTargets(targets)`, in the treasury's order of assets.
+
+        The contract knows no deadline of it: after `deadline` it is cancelled. Raises ValueError for a target that does
+        not fit the contract's type.
+        """
+        try:
+            data = self._set_targets + encode(["uint16[]"], (list(targets),))
+        except EncodingError as error:
+            raise ValueError(f"the call cannot be encoded: {error}") from None
+        return Call(to=treasury, data=data, treasury_id=0, deadline=deadline)

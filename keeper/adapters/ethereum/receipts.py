@@ -6,7 +6,7 @@ from typing import Any
 from keeper.adapters.ethereum import wire
 from keeper.adapters.ethereum.events import TRANSFER, Log, decoded, read_log, rebalance_event
 from keeper.core.ledger import Receipt, SwapFill, TransferLog
-from keeper.core.units import Address, BaseUnits, Hash32, UsdE18, Wei
+from keeper.core.units import Address, BaseUnits, Bps, Hash32, UsdE18, Wei
 
 _FAILED, _SUCCEEDED = 0, 1
 
@@ -42,7 +42,14 @@ def read_receipt(value: object, tx_hash: Hash32, treasury: Address) -> Receipt |
         fills=tuple(_fill(event) for event in decoded("SwapExecuted", events)),
         event=rebalance_event(rebalanced[0]) if rebalanced else None,
         transfers=tuple(_transfers(read, treasury)),
+        targets=_targets(events),
     )
+
+
+def _targets(events: list[Log]) -> tuple[Bps, ...] | None:
+    """The last ones that the treasury took in this transaction."""
+    found = decoded("TargetsSet", events)
+    return tuple(map(Bps, found[-1]["targetBps"])) if found else None
 
 
 def _l1_fee(receipt: Mapping[str, Any]) -> Wei | None:

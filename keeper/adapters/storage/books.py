@@ -12,6 +12,7 @@ from keeper.adapters.storage import (
     coins,
     cycles,
     funds,
+    indexes,
     intents,
     journal,
     policies,
@@ -23,6 +24,8 @@ from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.policies import ParsePolicy, PolicyReader
 from keeper.adapters.storage.types import utc_now
+from keeper.core.index.methodology import Methodology
+from keeper.core.index.states import IndexState, PinnedMethodology
 from keeper.core.journal import rfc3339
 from keeper.core.ledger import (
     Alert,
@@ -55,6 +58,7 @@ class SqlBooks:
         self._db = database
         self._parse = parse_policy
         self._policies = PolicyReader(parse_policy)
+        self._indexes = indexes.IndexReader()
         self._now = now
 
     # ---- funds
@@ -141,6 +145,24 @@ class SqlBooks:
     ) -> PinnedPolicy:
         """Raises LookupError for an unknown fund, ValueError for a policy that does not parse."""
         return await self._db.write(policies.put, self._now(), self._parse, fund_id, effective, overrides, by, why)
+
+    # ---- indexes
+
+    async def index_states(self) -> dict[int, IndexState]:
+        rows = await self._db.read(indexes.states)
+        return {row.fund_id: self._indexes.read(row) for row in rows}
+
+    async def put_methodology(self, fund_id: int, rules: Methodology, by: str, why: str) -> PinnedMethodology:
+        """A new version, unless nothing changed. Raises LookupError for an unknown fund."""
+        return await self._db.write(indexes.put, self._now(), fund_id, rules, by, why)
+
+    async def methodology_history(self, fund_id: int) -> list[dict[str, Any]]:
+        """Newest first."""
+        return await self._db.read(indexes.history, fund_id)
+
+    async def looks(self, fund_id: int, limit: int) -> list[dict[str, Any]]:
+        """What the fund's looks at the market came to, newest first."""
+        return await self._db.read(indexes.looks, fund_id, limit)
 
     # ---- cycles
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Insert, func, select
 
 from keeper.adapters.storage.alerts import clear_alerts, raise_alerts
 from keeper.adapters.storage.allocations import allocate, meet
+from keeper.adapters.storage.indexes import keep
 from keeper.adapters.storage.intents import plan_intent
 from keeper.adapters.storage.journal import append
 from keeper.adapters.storage.statements import Insertion, per_dialect
@@ -26,7 +27,11 @@ def commit_cycle(db: Connection, at: datetime, cycle: CycleRecord) -> int | None
         db.execute(price_update.insert(), _vote_rows(seq, cycle))
     if cycle.block_number is not None:
         allocate(db, at, cycle.fund_id, cycle.block_number, cycle.share_supply, cycle.assets)
-    _reschedule(db, at, cycle)
+    if cycle.reweighting is None:
+        _reschedule(db, at, cycle)
+    else:
+        assert cycle.block_timestamp is not None, "a look at the index is one at a block"
+        keep(db, seq, cycle.fund_id, cycle.reweighting, cycle.block_timestamp)
     clear_alerts(db, at, cycle.fund_id, cycle.cleared)
     raise_alerts(db, at, cycle.alerts)
     return None if cycle.intent is None else plan_intent(db, at, seq, cycle, cycle.intent)

@@ -22,7 +22,17 @@ from keeper.adapters.storage.tables import (
     transaction_reply,
 )
 from keeper.adapters.storage.types import UtcTime, fitting_uint
-from keeper.core.ledger import Attempt, AttemptKind, Call, CycleRecord, Intent, IntentState, NewIntent, Record
+from keeper.core.ledger import (
+    Attempt,
+    AttemptKind,
+    Call,
+    CycleRecord,
+    Intent,
+    IntentKind,
+    IntentState,
+    NewIntent,
+    Record,
+)
 from keeper.core.model import PlannedSwap
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, Hash32, Timestamp, Wei
@@ -44,7 +54,7 @@ _ATTEMPTS = select(transaction_attempt).where(_ATTEMPT.intent_id.in_(_THEIRS)).o
 
 
 def plan_intent(db: Connection, at: datetime, seq: int, cycle: CycleRecord, new: NewIntent) -> int:
-    """Stores the intent as PLANNED, with its swaps and the holdings before it. Returns its id."""
+    """Stores the intent as PLANNED; a rebalance with its swaps and the holdings before it. Returns its id."""
     hub = db.execute(select(index_fund.c.hub).where(index_fund.c.id == cycle.fund_id)).scalar_one()
     row = {
         "fund_id": cycle.fund_id,
@@ -60,9 +70,18 @@ def plan_intent(db: Connection, at: datetime, seq: int, cycle: CycleRecord, new:
         "deadline": new.call.deadline,
         "created_at": at,
         "updated_at": at,
+        "kind": new.kind.value,
     }
     intent_id: int = db.execute(transaction_intent.insert().returning(_INTENT.id), row).scalar_one()
     note(db, at, intent_id, None, IntentState.PLANNED, cycle.reason)
+    if new.kind is IntentKind.REBALANCE:
+        _plan_rebalance(db, at, intent_id, cycle, new, hub)
+    return intent_id
+
+
+def _plan_rebalance(
+    db: Connection, at: datetime, intent_id: int, cycle: CycleRecord, new: NewIntent, hub: str | None
+) -> None:
     db.execute(
         rebalance.insert(),
         {
@@ -97,7 +116,6 @@ def plan_intent(db: Connection, at: datetime, seq: int, cycle: CycleRecord, new:
         rebalance_transaction.insert(),
         [_swap_row(intent_id, cycle.fund_id, n, swap, token_of, hub) for n, swap in enumerate(new.swaps)],
     )
-    return intent_id
 
 
 def _swap_row(
@@ -168,6 +186,7 @@ def _with_parts(db: Connection, rows: Sequence[Row[Any]]) -> list[Intent]:
             swaps=tuple(_planned(swap) for swap in swaps if swap.intent_id == row.id),
             attempts=tuple(_attempt(each) for each in attempts if each.intent_id == row.id),
             cancel_asked=row.cancel_asked,
+            kind=IntentKind(row.kind),
         )
         for row in sorted(rows, key=lambda row: row.id)  # an ORDER BY would keep SQLite from the partial index
     ]

@@ -24,7 +24,7 @@ from keeper.adapters.storage.tables import (
     transaction_intent,
 )
 from keeper.adapters.storage.types import fitting_uint
-from keeper.core.ledger import AssetLine, IntentState, Receipt, Settlement, SwapFill
+from keeper.core.ledger import AssetLine, IntentKind, IntentState, Receipt, Settlement, SwapFill
 from keeper.core.units import in_bps
 
 _INTENT, _ATTEMPT, _SWAP = transaction_intent.c, transaction_attempt.c, rebalance_transaction.c
@@ -49,10 +49,11 @@ def settle(db: Connection, at: datetime, settlement: Settlement) -> None:
         clear_receipt(db, found.id)  # mined elsewhere before: what that receipt said no longer holds
     gas = receipt_columns(receipt, settlement.mined_at) | {"gas_cost_usd": settlement.gas_cost}
     db.execute(update(transaction_attempt).where(_ATTEMPT.id == attempt.id), gas)
-    _note_swaps(db, found.id, receipt)
-    _note_rebalance(db, at, found.id, settlement)
     meet(db, at, settlement.assets_after)
-    _note_holdings(db, found.id, settlement.assets_after)
+    if IntentKind(found.kind) is IntentKind.REBALANCE:
+        _note_swaps(db, found.id, receipt)
+        _note_rebalance(db, at, found.id, settlement)
+        _note_holdings(db, found.id, settlement.assets_after)
     allocate(db, at, found.fund_id, receipt.block_number, found.share_supply, settlement.assets_after)
     reason = f"receipt of {receipt.tx_hash} in block {receipt.block_number}"
     move(db, at, found.id, IntentState(found.state), settlement.state, reason)
@@ -60,9 +61,9 @@ def settle(db: Connection, at: datetime, settlement: Settlement) -> None:
     raise_alerts(db, at, settlement.alerts)
 
 
-def _intent_row(db: Connection, intent_id: int) -> Row[Any, Any, Any, Any]:
+def _intent_row(db: Connection, intent_id: int) -> Row[Any, Any, Any, Any, Any]:
     wanted = (
-        select(_INTENT.id, _INTENT.fund_id, _INTENT.state, decision.c.share_supply)
+        select(_INTENT.id, _INTENT.fund_id, _INTENT.state, _INTENT.kind, decision.c.share_supply)
         .join(decision, decision.c.seq == _INTENT.decision_seq)
         .where(_INTENT.id == intent_id)
     )

@@ -9,6 +9,8 @@ from keeper.core.index.weights import Rule
 from keeper.core.units import BPS, Bps
 
 DAY: Final = 86_400
+SHORTEST_INTERVAL: Final = 60
+LONGEST_INTERVAL: Final = 366 * DAY
 _THRESHOLD: Final = Bps(100)
 _NO_CASH: Final = Bps(0)
 
@@ -21,10 +23,11 @@ class Methodology:
     A member leaves below rank `size + rank_buffer`, a newcomer enters at rank `size - rank_buffer` or better. Targets
     are sent when the members change or one moves by more than `weight_threshold_bps`, of NAV and not of the target. A
     decentralised exchange counts when a pool of it holds `min_pool_usd`. `native` says which token stands for a coin of
-    another chain: (coin, the token's symbol). `cash_bps` of NAV goes to the hub, the index takes the rest.
+    another chain: (coin, the token's symbol). `cash_bps` of NAV goes to the hub, the index takes the rest. Every
+    `interval_seconds` of chain time the market is looked at.
 
-    `fixed_bps` is for funds that want no index: (symbol, weight) of the treasury's assets; then only `cash_bps` and
-    `weight_threshold_bps` count besides.
+    `fixed_bps` is for funds that want no index: (symbol, weight) of the treasury's assets; then only `cash_bps`,
+    `weight_threshold_bps` and `interval_seconds` count besides.
     """
 
     size: int = 10
@@ -42,6 +45,7 @@ class Methodology:
     native: tuple[tuple[str, str], ...] = (("bitcoin", "WBTC"), ("ethereum", "WETH"))
     cash_bps: Bps = _NO_CASH
     fixed_bps: tuple[tuple[str, Bps], ...] = ()
+    interval_seconds: int = DAY
 
     @property
     def invested(self) -> Bps:
@@ -66,6 +70,9 @@ def mistakes_of(rules: Methodology) -> Iterator[str]:
     for name in ("min_dexes", "max_age_seconds", "min_pool_usd"):
         if getattr(rules, name) < 0:
             yield f"{name}: {getattr(rules, name)} is negative"
+    if not SHORTEST_INTERVAL <= rules.interval_seconds <= LONGEST_INTERVAL:
+        allowed = f"{SHORTEST_INTERVAL} to {LONGEST_INTERVAL} s"
+        yield f"interval_seconds: {rules.interval_seconds} is not from {allowed}"
     yield from _bounds(rules)
     yield from _names(rules)
     yield from _fixed(rules)

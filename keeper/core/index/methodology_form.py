@@ -54,7 +54,19 @@ def to_plain(rules: Methodology) -> dict[str, Any]:
         "native": dict(rules.native),
         "cash_bps": rules.cash_bps,
         "fixed_bps": dict(rules.fixed_bps),
+        "interval_seconds": rules.interval_seconds,
     }
+
+
+def to_record(rules: Methodology) -> dict[str, Any]:
+    """The same for the journal, whose bodies hold no numbers: every integer is text, what is not set is left out."""
+    return {name: _recorded(value) for name, value in to_plain(rules).items() if value is not None}
+
+
+def _recorded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: str(each) for name, each in value.items()}
+    return value if isinstance(value, list) else str(value)
 
 
 def _whole(value: object) -> int:
@@ -132,4 +144,5 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "native": _texts,
     "cash_bps": _whole,
     "fixed_bps": _wholes,
+    "interval_seconds": _whole,
 }

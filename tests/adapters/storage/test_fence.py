@@ -10,6 +10,7 @@ import pytest
 from keeper.adapters.storage.books import SqlBooks
 from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.lease import WriterLease
+from keeper.core.index.methodology import Methodology
 from keeper.core.ledger import Alert, AlertKind, Attempt, AttemptKind, Intent, IntentState, Mode
 from keeper.core.model import Fund
 from keeper.core.quotes import CoinId
@@ -57,6 +58,7 @@ WRITES: dict[str, Write] = {
         on.intent.id, IntentState.NONCE_STOLEN, scenes.record()
     ),
     "hold": lambda books, on: books.hold(on.fund.signer, "look", scenes.record()),
+    "put_methodology": lambda books, on: books.put_methodology(on.fund.id, Methodology(), "ann", "a test"),
     "release": lambda books, on: books.release(on.fund.signer, 1, scenes.record()),
     "trip_breaker": lambda books, on: books.trip_breaker(on.fund.id, "3 reverted", scenes.record()),
     "reset_breaker": lambda books, on: books.reset_breaker(on.broken.id, NOW, scenes.record()),

@@ -12,6 +12,7 @@ from keeper.adapters.storage.tables.funds import (
     policy_version,
     scheduler_job,
 )
+from keeper.adapters.storage.tables.index import methodology, reweighting
 from keeper.adapters.storage.tables.transactions import (
     OPEN_INTENT,
     rebalance,
@@ -35,11 +36,13 @@ __all__ = [
     "journal",
     "journal_head",
     "metadata",
+    "methodology",
     "policy_version",
     "price_update",
     "rebalance",
     "rebalance_history",
     "rebalance_transaction",
+    "reweighting",
     "scheduler_job",
     "signer_account",
     "transaction_attempt",

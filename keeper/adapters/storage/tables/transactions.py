@@ -42,6 +42,7 @@ transaction_intent = Table(
     Column("updated_at", UtcTime, nullable=False),
     Column("cancel_asked", Words),  # an operator's reason
     Column("cancel_asked_by", Words),
+    Column("kind", Text, nullable=False, server_default="rebalance"),  # or targets
     UniqueConstraint("chain_id", "signer", "nonce"),
     CheckConstraint("nonce IS NOT NULL OR state IN ('planned', 'abandoned')", name="signed_has_nonce"),
 )

@@ -30,6 +30,7 @@ EVERYTHING: dict[str, Any] = {
     "native": {"bitcoin": "WBTC"},
     "cash_bps": 250,
     "fixed_bps": {},
+    "interval_seconds": 3_600,
 }
 
 
