@@ -22,10 +22,9 @@ from keeper.core.ledger import (
     SignerState,
 )
 from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, Treasury
-from keeper.core.quotes import CoinId, Fault, FaultKind, Quote
+from keeper.core.quotes import CoinId
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, Hash32, Timestamp, Wei
-from keeper.core.universe import CoinKind, DexPool, Listing
 
 
 class ChainUnavailable(Exception):
@@ -51,18 +50,6 @@ class SigningForbidden(Exception):
 
 class SignerUnavailable(Exception):
     """The key of a fund cannot be had. The message is fit for an operator."""
-
-
-class MarketDataUnavailable(Exception):
-    """A provider of market data did not answer, or not with what it promises. The message is fit for an operator.
-
-    `retry_seconds` is when asking again may help; None when it will not before somebody has changed something.
-    """
-
-    def __init__(self, message: str, kind: FaultKind, retry_seconds: float | None = None) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.retry_seconds = retry_seconds
 
 
 class Clock(Protocol):
@@ -301,43 +288,6 @@ class Books(Protocol):
     async def set_intent_state(self, intent_id: int, state: IntentState, outcome: Record) -> None: ...
     async def append(self, record: Record) -> Hash32: ...
     async def raise_alert(self, alert: Alert) -> None: ...
-
-
-class MarketData(Protocol):
-    """What coins are worth, by somebody off the chain."""
-
-    @property
-    def name(self) -> str:
-        """Of the provider, as quotes and faults carry it."""
-        ...
-
-    async def quotes(self, coins: Collection[CoinId], at: Timestamp) -> Mapping[CoinId, Quote | Fault]:
-        """Of each coin that is asked for, one or the other. `at` is what their age is judged by: the block's time.
-
-        One call per cycle, with the coins of all its funds. Never raises: what cannot be had is a fault of each coin.
-        """
-        ...
-
-    async def largest(self, count: int) -> Listing:
-        """The coins of most market capitalisation. Raises MarketDataUnavailable, also when a part is missing."""
-        ...
-
-
-class CoinFacts(Protocol):
-    """What decides whether a coin may be in an index. Every method raises MarketDataUnavailable, also when a part of
-    the answer is missing: a coin that was not excluded for want of a page would be bought."""
-
-    async def members(self, kind: CoinKind) -> frozenset[CoinId]:
-        """The coins that are of that kind."""
-        ...
-
-    async def addresses(self, platform: str, coins: Collection[CoinId]) -> Mapping[CoinId, Address]:
-        """The token of each coin on that chain, by the provider's name of the chain. Without those that have none."""
-        ...
-
-    async def dex_pools(self, network: str, token: Address) -> tuple[DexPool, ...]:
-        """The deepest and busiest pools of a token, at most 20. None for a token that is traded nowhere."""
-        ...
 
 
 class Alerts(Protocol):

@@ -20,7 +20,7 @@ from keeper.adapters.foreign import exact, printable
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote, aged, coin_id, quote_of
 from keeper.core.units import Timestamp
 from keeper.core.universe import ListedCoin, Listing
-from keeper.ports import MarketDataUnavailable
+from keeper.market_ports import MarketDataUnavailable
 
 NAME: Final = "file"
 LONGEST: Final = 4 << 20

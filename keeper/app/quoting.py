@@ -6,7 +6,7 @@ from keeper.app.world import World
 from keeper.core.model import Policy, PriceSource, Treasury
 from keeper.core.quotes import CoinId, Fault, Quote
 from keeper.core.units import Address, Timestamp
-from keeper.ports import MarketData
+from keeper.market_ports import MarketData
 
 Quotes = Mapping[Address, Quote | Fault]
 """By token."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from keeper.app.alarms import Told
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
-from keeper.ports import Alerts, Books, Chain, Clock, Lease, MarketData, Signer, TreasuryCodec
+from keeper.market_ports import MarketData
+from keeper.ports import Alerts, Books, Chain, Clock, Lease, Signer, TreasuryCodec
 
 
 @dataclass(slots=True)

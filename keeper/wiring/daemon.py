@@ -15,7 +15,8 @@ from keeper.adapters.storage.books import SqlBooks
 from keeper.app.world import Alone, World
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
-from keeper.ports import Lease, MarketData, SignerUnavailable
+from keeper.market_ports import MarketData
+from keeper.ports import Lease, SignerUnavailable
 from keeper.settings import Settings, parse_policy
 from keeper.wiring.funds import register_first_fund, renew_policies
 from keeper.wiring.keys import Keys

@@ -12,7 +12,8 @@ from keeper.app.observe import look
 from keeper.app.quoting import quotes_of
 from keeper.core.model import Fund, Market, PinnedPolicy
 from keeper.core.units import ZERO_ADDRESS
-from keeper.ports import BooksUnavailable, ChainUnavailable, MarketData, NoBooks, SignerUnavailable
+from keeper.market_ports import MarketData
+from keeper.ports import BooksUnavailable, ChainUnavailable, NoBooks, SignerUnavailable
 from keeper.settings import ConfigurationError, Settings, address_or_none
 from keeper.wiring.keys import Keys
 from keeper.wiring.known import Known, known_funds

@@ -7,7 +7,8 @@ from keeper.adapters.clock import SystemClock
 from keeper.adapters.coingecko.client import Client, Limits
 from keeper.adapters.coingecko.source import CoinGecko
 from keeper.adapters.price_file import PriceFile
-from keeper.ports import Clock, MarketData
+from keeper.market_ports import MarketData
+from keeper.ports import Clock
 from keeper.settings import Settings
 
 

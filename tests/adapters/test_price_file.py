@@ -9,7 +9,7 @@ import pytest
 from keeper.adapters.price_file import LONGEST, PriceFile
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote
 from keeper.core.units import Timestamp
-from keeper.ports import MarketData, MarketDataUnavailable
+from keeper.market_ports import MarketData, MarketDataUnavailable
 
 pytestmark = pytest.mark.adapter
 

@@ -19,7 +19,8 @@ from keeper.adapters.coingecko.transport import Broken, Reply, Transport
 from keeper.adapters.foreign import exact, not_json, printable
 from keeper.core.quotes import FaultKind
 from keeper.core.redact import Redactor, origin
-from keeper.ports import Clock, MarketDataUnavailable
+from keeper.market_ports import MarketDataUnavailable
+from keeper.ports import Clock
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from keeper.adapters.fields import any_address
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote, aged, coin_id, said
 from keeper.core.units import Address, Timestamp
 from keeper.core.universe import CoinKind, DexPool, ListedCoin, Listing
-from keeper.ports import MarketDataUnavailable
+from keeper.market_ports import MarketDataUnavailable
 
 MARKET_KEPT: Final = 300.0
 FACTS_KEPT: Final = 3_600.0

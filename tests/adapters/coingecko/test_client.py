@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keeper.adapters.coingecko.cache import Cache
 from keeper.adapters.coingecko.source import CoinGecko
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote
-from keeper.ports import MarketDataUnavailable
+from keeper.market_ports import MarketDataUnavailable
 from tests.adapters.coingecko.conftest import ALPHA, AT, BETA, Clock, gecko_at
 from tests.adapters.coingecko.fake_gecko import PRICES
 

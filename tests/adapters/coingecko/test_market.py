@@ -16,7 +16,7 @@ from keeper.adapters.foreign import exact
 from keeper.core.quotes import CoinId, Fault, FaultKind
 from keeper.core.units import Address, Timestamp
 from keeper.core.universe import CoinKind, DexPool, ListedCoin
-from keeper.ports import CoinFacts, MarketData, MarketDataUnavailable
+from keeper.market_ports import CoinFacts, MarketData, MarketDataUnavailable
 from tests.adapters.coingecko.conftest import ALPHA, BETA, Clock, gecko_at
 from tests.adapters.coingecko.fake_gecko import Respond, fake_gecko, saying
 

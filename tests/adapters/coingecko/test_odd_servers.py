@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from keeper.adapters.coingecko.source import CoinGecko
 from keeper.core.quotes import Fault, FaultKind, Quote
-from keeper.ports import MarketDataUnavailable
+from keeper.market_ports import MarketDataUnavailable
 from tests.adapters.coingecko.conftest import ALPHA, AT, BETA, KEY, SECRET_PATH, SHORT, TIMEOUT, Clock, gecko_at
 from tests.adapters.coingecko.fake_gecko import (
     PRICES,
