@@ -3,9 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
+import structlog
+
 from keeper.core.quotes import FaultKind
 from keeper.market_ports import MarketDataUnavailable
 from keeper.ports import Clock
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -45,4 +49,5 @@ class Patience:
                 if wait > self._left:
                     raise
                 self._left -= wait
+                log.info("waiting for the provider", seconds=round(wait), reason=str(outage))
                 await self._clock.sleep(wait)
