@@ -36,8 +36,14 @@ class MarketData(Protocol):
         """
         ...
 
-    async def largest(self, count: int) -> Listing:
-        """The coins of most market capitalisation. Raises MarketDataUnavailable, also when a part is missing."""
+    async def largest(self, count: int, category: str = "") -> Listing:
+        """The coins of most market capitalisation, of that category alone if one is named, by the provider's id of it.
+        Raises MarketDataUnavailable, also when a part is missing or there are none."""
+        ...
+
+    async def listing_of(self, coins: Collection[CoinId]) -> Listing:
+        """These coins, as `largest` tells of them, without those that the provider does not have. Raises
+        MarketDataUnavailable, also when a part is missing."""
         ...
 
 

@@ -3,12 +3,15 @@
 CSV with a header, `coin,price_usd` and, where it is known, `market_cap,updated_at,symbol,name`; or JSON by its suffix,
 a list of objects with the same names. Prices are USD for one whole token, `updated_at` seconds since 1970. Without it
 a price is as old as the file.
+
+For an index there are three more: `category`, several with `;` between; `token`, the coin's address on the fund's
+chain; `pools`, an exchange and the USD in its deepest pool, `uniswap:2500000; sushiswap:800000`. They say nothing of
+the price: one that is off costs the coin its place in the market, not its quote.
 """
 
 import asyncio
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from keeper.adapters.foreign import exact, printable
+from keeper.adapters.price_file_cells import OF_AN_INDEX, Facts, facts_in, figure, label
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote, aged, coin_id, quote_of
 from keeper.core.units import Timestamp
 from keeper.core.universe import ListedCoin, Listing
@@ -26,9 +30,7 @@ NAME: Final = "file"
 LONGEST: Final = 4 << 20
 """Bytes of a file."""
 _NEEDED: Final = frozenset({"coin", "price_usd"})
-_KNOWN: Final = _NEEDED | {"market_cap", "updated_at", "symbol", "name"}
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,100}(?:\.[0-9]{1,100})?(?:[eE][+-]?[0-9]{1,4})?")
-_NAME_LENGTH: Final = 60
+_KNOWN: Final = _NEEDED | OF_AN_INDEX | {"market_cap", "updated_at", "symbol", "name"}
 
 
 class _Unreadable(ValueError):
@@ -40,6 +42,7 @@ class _Row:
     answer: Quote | Fault
     symbol: str
     name: str
+    facts: Facts | Fault
 
 
 class PriceFile:
@@ -70,28 +73,44 @@ class PriceFile:
             for coin in coins
         }
 
-    async def largest(self, count: int) -> Listing:
-        """Those with the most market capitalisation; those without one come last, in the order of the file."""
+    async def largest(self, count: int, category: str = "") -> Listing:
+        """Those with the most market capitalisation; those without one come last, in the order of the file. Coins that
+        are off are told whatever their category."""
+        listing = await self._listing()
+        wanted = category.strip().lower()
+        found = [
+            coin for coin in listing.candidates if not wanted or wanted in (each.lower() for each in coin.categories)
+        ]
+        if category and not found:
+            raise MarketDataUnavailable(f"{self._path}: no coin is of the category {category}", FaultKind.REFUSED)
+        return Listing(tuple(found[: max(0, count)]), listing.faults)
+
+    async def listing_of(self, coins: Collection[CoinId]) -> Listing:
+        listing = await self._listing()
+        return Listing(
+            tuple(each for each in listing.candidates if each.coin in coins),
+            tuple(each for each in listing.faults if each.coin in coins),
+        )
+
+    async def _listing(self) -> Listing:
+        """The whole file, the largest first."""
         try:
             rows = await asyncio.to_thread(self._rows)
         except _Unreadable as fault:
             raise MarketDataUnavailable(f"{self._path}: {fault}", FaultKind.UNAVAILABLE) from None
-        priced = [(row, row.answer) for row in rows.values() if isinstance(row.answer, Quote)]
-        priced.sort(key=lambda pair: pair[1].market_cap or Decimal(0), reverse=True)
-        candidates = [
-            ListedCoin(
-                coin=quote.coin,
-                source=NAME,
-                symbol=row.symbol,
-                name=row.name,
-                usd=quote.usd,
-                market_cap=quote.market_cap,
-                rank=None if quote.market_cap is None else number,
-                updated_at=quote.updated_at,
-            )
-            for number, (row, quote) in enumerate(priced[: max(0, count)], start=1)
-        ]
-        return Listing(tuple(candidates), tuple(row.answer for row in rows.values() if isinstance(row.answer, Fault)))
+        whole, faults = list[tuple[_Row, Quote, Facts]](), list[Fault]()
+        for row in rows.values():
+            if isinstance(row.answer, Fault):
+                faults.append(row.answer)
+            elif isinstance(row.facts, Fault):
+                faults.append(row.facts)
+            else:
+                whole.append((row, row.answer, row.facts))
+        whole.sort(key=lambda each: each[1].market_cap or Decimal(0), reverse=True)
+        return Listing(
+            tuple(_listed(number, *each) for number, each in enumerate(whole, start=1)),
+            tuple(faults),
+        )
 
     def _rows(self) -> dict[CoinId, _Row]:
         """By coin. One that is there twice has no price: nobody could say which counts."""
@@ -107,9 +126,9 @@ class PriceFile:
                 answer: Quote | Fault = Fault(coin, NAME, FaultKind.MALFORMED, f"{coin} is in {self._path} twice")
             else:
                 given = entry.get("updated_at")
-                when = written_at if given in (None, "") else _figure(given)
-                answer = quote_of(coin, NAME, _figure(entry["price_usd"]), _figure(entry.get("market_cap")), when)
-            rows[coin] = _Row(answer, _text(entry.get("symbol")), _text(entry.get("name")))
+                when = written_at if given in (None, "") else figure(given)
+                answer = quote_of(coin, NAME, figure(entry["price_usd"]), figure(entry.get("market_cap")), when)
+            rows[coin] = _Row(answer, label(entry.get("symbol")), label(entry.get("name")), facts_in(coin, entry, NAME))
         return rows
 
     def _read(self) -> tuple[bytes, Decimal]:
@@ -123,6 +142,22 @@ class PriceFile:
         if len(raw) > LONGEST:
             raise _Unreadable(f"is longer than {LONGEST >> 20} MiB")
         return raw, Decimal(written_at)
+
+
+def _listed(number: int, row: _Row, quote: Quote, facts: Facts) -> ListedCoin:
+    return ListedCoin(
+        coin=quote.coin,
+        source=NAME,
+        symbol=row.symbol,
+        name=row.name,
+        usd=quote.usd,
+        market_cap=quote.market_cap,
+        rank=None if quote.market_cap is None else number,
+        updated_at=quote.updated_at,
+        categories=facts.categories,
+        token=facts.token,
+        pools=facts.pools,
+    )
 
 
 def _csv(raw: bytes) -> list[dict[str, Any]]:
@@ -160,17 +195,3 @@ def _check_names(names: Collection[str]) -> None:
         raise _Unreadable(f"has {printable(unknown[0], 40)!r}, which is not known here: a misspelt name?")
     if len(set(names)) != len(names):
         raise _Unreadable("has a column twice")
-
-
-def _figure(value: object) -> object:
-    """A number that is written as text, as all are in CSV. Anything else stays what it is, for others to refuse."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if not text:
-        return None
-    return Decimal(text) if _NUMBER.fullmatch(text) else text
-
-
-def _text(value: object) -> str:
-    return printable(value, _NAME_LENGTH) if isinstance(value, str) else ""

@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from keeper.adapters.clock import SystemClock
+from keeper.adapters.coingecko.chains import CHAINS, WRAPPED
 from keeper.adapters.coingecko.client import Client, Limits
 from keeper.adapters.coingecko.source import CoinGecko
 from keeper.adapters.price_file import PriceFile
-from keeper.market_ports import MarketData
+from keeper.core.universe import ChainNames
+from keeper.market_ports import CoinFacts, MarketData
 from keeper.ports import Clock
-from keeper.settings import Settings
+from keeper.settings import ConfigurationError, Settings
 
 
 @asynccontextmanager
@@ -24,6 +26,26 @@ async def open_market_data(settings: Settings) -> AsyncIterator[MarketData | Non
             yield PriceFile(settings.market_data_file, settings.coingecko_max_age_seconds)
         case _:
             yield None
+
+
+def facts_of(provider: MarketData) -> CoinFacts | None:
+    """Who says what its coins are. None for a file: that says it in its listing."""
+    return provider if isinstance(provider, CoinGecko) else None
+
+
+def place_of(settings: Settings) -> ChainNames:
+    """What CoinGecko calls the chain of these settings. Raises ConfigurationError when nobody has said it."""
+    known = CHAINS.get(settings.chain_id)
+    platform = settings.coingecko_platform or (known.platform if known else None)
+    network = settings.coingecko_network or (known.network if known else None)
+    names = {"COINGECKO_PLATFORM": platform, "COINGECKO_NETWORK": network}
+    if platform is None or network is None:
+        raise ConfigurationError(
+            f"{name}: is not set, and what CoinGecko calls chain {settings.chain_id} is not known here"
+            for name, value in names.items()
+            if value is None
+        )
+    return ChainNames(platform, network, WRAPPED)
 
 
 def coingecko(settings: Settings, clock: Clock) -> CoinGecko:

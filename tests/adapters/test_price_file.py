@@ -8,7 +8,8 @@ import pytest
 
 from keeper.adapters.price_file import LONGEST, PriceFile
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote
-from keeper.core.units import Timestamp
+from keeper.core.units import Address, Timestamp
+from keeper.core.universe import DexPool
 from keeper.market_ports import MarketData, MarketDataUnavailable
 
 pytestmark = pytest.mark.adapter
@@ -128,3 +129,79 @@ async def test_a_file_is_a_market_too(tmp_path: Path) -> None:
     assert [(fault.coin, fault.kind) for fault in listing.faults] == [("delta", FaultKind.NOT_POSITIVE)]
     assert [candidate.coin for candidate in (await prices.largest(1)).candidates] == [C]
     assert prices.name == "file"
+
+
+# --------------------------------------------------------------------------------------------- of an index
+
+TOKEN = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+INDEX = "coin,price_usd,market_cap,category,token,pools\n"
+
+
+async def test_what_an_index_wants_to_know(tmp_path: Path) -> None:
+    rows = (
+        f'alpha,1,9,"Layer 1; Meme",{TOKEN.lower()}," uniswap:2500000 ; sushiswap: 8e5;"\n'
+        f"beta,1,8,,{TOKEN},uniswap_v3:0\n"
+        "gamma,1,7,USD Stablecoin,,\n"
+    )
+    first, second, third = (await source(tmp_path, INDEX + rows).largest(10)).candidates
+    assert first.categories == ("Layer 1", "Meme")
+    assert first.token == second.token == Address(TOKEN)
+    assert first.pools == (DexPool("", "uniswap", Decimal(2_500_000)), DexPool("", "sushiswap", Decimal("8e5")))
+    assert second.pools == (DexPool("", "uniswap_v3", Decimal(0)),)
+    assert (third.categories, third.token, third.pools) == (("USD Stablecoin",), None, None)
+    assert third.recent == ()
+
+
+async def test_the_same_in_json(tmp_path: Path) -> None:
+    text = f'[{{"coin":"alpha","price_usd":1,"category":"Meme","token":"{TOKEN}","pools":"curve:5"}}]'
+    (found,) = (await source(tmp_path, text, ".json").largest(10)).candidates
+    assert (found.categories, found.token) == (("Meme",), Address(TOKEN))
+    assert found.pools == (DexPool("", "curve", Decimal(5)),)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (",0x12,", "the token '0x12' is not an address"),
+        (f",{TOKEN[:-1]}D,", "is mistyped"),
+        (",,uniswap", "of the pools 'uniswap' is no exchange and USD"),
+        (",,uniswap:", "is no exchange and USD"),
+        (",,:5", "is no exchange and USD"),
+        (",,uniswap:-5", "is no exchange and USD"),
+        (",,uniswap:NaN", "is no exchange and USD"),
+        (",,uniswap:1_000", "is no exchange and USD"),
+        (",,uniswap:5;sushi swap:5", "of the pools 'sushi swap:5'"),
+        (",,uniswap:5,000", "another number of columns"),
+    ],
+)
+async def test_what_is_off_costs_the_coin_its_place_and_not_its_price(tmp_path: Path, cells: str, said: str) -> None:
+    prices = source(tmp_path, f"{INDEX}alpha,1,9,{cells}\nbeta,2,8,,,\n")
+    if "columns" in said:
+        with pytest.raises(MarketDataUnavailable, match=said):
+            await prices.largest(10)
+        return
+    listing = await prices.largest(10)
+    assert [candidate.coin for candidate in listing.candidates] == [B]
+    (fault,) = listing.faults
+    assert (fault.coin, fault.kind) == (A, FaultKind.MALFORMED)
+    assert said in fault.reason
+    assert isinstance((await prices.quotes([A], AT))[A], Quote)
+
+
+@pytest.mark.parametrize("value", ["7", "[]", "true", "{}"])
+@pytest.mark.parametrize("name", ["category", "token", "pools"])
+async def test_json_of_another_kind_is_a_fault(tmp_path: Path, name: str, value: str) -> None:
+    listing = await source(tmp_path, f'[{{"coin":"alpha","price_usd":1,"{name}":{value}}}]', ".json").largest(10)
+    assert listing.candidates == ()
+    assert [fault.kind for fault in listing.faults] == [FaultKind.MALFORMED]
+
+
+async def test_a_category_of_a_file_and_coins_by_name(tmp_path: Path) -> None:
+    prices = source(tmp_path, INDEX + "alpha,1,5,Layer 1;Meme,,\nbeta,1,9,meme,,\ngamma,0,1,,,\ndelta,1,2,,,\n")
+    assert [candidate.coin for candidate in (await prices.largest(9, "Meme")).candidates] == [B, A]
+    assert [candidate.coin for candidate in (await prices.largest(1, " MEME ")).candidates] == [B]
+    with pytest.raises(MarketDataUnavailable, match="no coin is of the category Layer 2"):
+        await prices.largest(9, "Layer 2")
+    listing = await prices.listing_of([A, C, CoinId("lost")])
+    assert [candidate.coin for candidate in listing.candidates] == [A]
+    assert [fault.coin for fault in listing.faults] == [C]

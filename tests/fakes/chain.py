@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from keeper.core.index.candidates import Contract
 from keeper.core.ledger import Call, Receipt
 from keeper.core.model import Block, FeedAnswer, Fund, Treasury
 from keeper.core.replies import ReplyKind
@@ -51,6 +52,7 @@ class FakeChain:
     hides_receipts: bool = False
     refusing: dict[Address, str] = field(default_factory=dict)
     relay: str | None = None
+    contracts: dict[Address, Contract] = field(default_factory=dict)
     feeds_stopped_at: Timestamp | None = None
     state_kept_from: int = 0
     sending: deque[Sending] = field(default_factory=deque)
@@ -154,6 +156,12 @@ class FakeChain:
                 wrapped_native=ZERO_ADDRESS,
                 treasuries=tuple(self._seen(mined, fund) for fund in funds),
             )
+
+    async def tokens(self, block: Block, addresses: Collection[Address]) -> dict[Address, Contract]:
+        async with self._asked("tokens"):
+            self._at(block)
+            nothing = Contract(ZERO_ADDRESS, has_code=False, decimals=None, symbol=None)
+            return {at: self.contracts.get(at, replace(nothing, address=at)) for at in addresses}
 
     async def rehearse(self, call: Call, signer: Address, at: Block) -> tuple[Simulated | SimulatedRevert, Account]:
         async with self._asked("rehearse", call.to):

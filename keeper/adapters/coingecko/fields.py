@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validato
 from keeper.adapters.coingecko.plans import Plan
 from keeper.adapters.endpoint_fields import ApiKey, BaseUrl, is_private_way
 
+NameOfChain = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
 
 class CoinGeckoFields(BaseModel):
     """Without a key and a plan CoinGecko is asked as anybody may."""
@@ -18,6 +20,8 @@ class CoinGeckoFields(BaseModel):
     coingecko_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     coingecko_max_age_seconds: Annotated[int, Field(ge=1, le=86_400)] = 180
     coingecko_cache_seconds: Annotated[int, Field(ge=0, le=3_600)] = 30
+    coingecko_platform: NameOfChain | None = None
+    coingecko_network: NameOfChain | None = None
 
     @property
     def plan_in_force(self) -> Plan:

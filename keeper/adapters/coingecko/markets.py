@@ -1,6 +1,6 @@
 """`/coins/markets`: coins by market capitalisation, all of them or those of a category, in pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +26,11 @@ CATEGORIES: Final[Mapping[CoinKind, str]] = {
 }
 """Ids as `/coins/categories/list` gives them."""
 
+_A_DAY: Final = 24
+_A_WEEK: Final = 7
+_LONGEST_SPARKLINE: Final = (_A_WEEK + 1) * _A_DAY
+"""A sparkline has a price an hour for seven days. One that is longer is something else: what is a day in it?"""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -35,9 +40,16 @@ class Page:
     found: tuple[ListedCoin | Fault, ...]
 
 
-def page(number: int, size: int, keep_seconds: float) -> Question[Page]:
-    """Page `number`, from 1, of the whole market. Wrapped and staked coins are not in it."""
-    return Question(TOPIC, TOPIC, read_page, _query(number, size), keep_seconds)
+def page(number: int, size: int, keep_seconds: float, category: str = "") -> Question[Page]:
+    """Page `number`, from 1, of the whole market or of a category. Wrapped and staked coins are not in it."""
+    query = _query(number, size) | {"sparkline": "true"} | ({"category": category} if category else {})
+    return Question(TOPIC, TOPIC, read_page, query, keep_seconds)
+
+
+def of_coins(coins: Sequence[CoinId], keep_seconds: float) -> Question[Page]:
+    """At most `LARGEST_PAGE` coins by name, the wrapped too."""
+    query = _query(1, LARGEST_PAGE) | {"sparkline": "true", "ids": ",".join(coins), "include_rehypothecated": "true"}
+    return Question(TOPIC, TOPIC, read_page, query, keep_seconds)
 
 
 def members(category: str, number: int, keep_seconds: float) -> Question[tuple[CoinId, ...]]:
@@ -91,6 +103,7 @@ def _candidate(entry: Any) -> ListedCoin | Fault:
             market_cap=cap(entry.get("market_cap")),
             rank=_rank(entry.get("market_cap_rank")),
             updated_at=None if updated is None else _moment(updated),
+            recent=_daily(entry.get("sparkline_in_7d")),
         )
     except Unfit as fault:
         return Fault(coin, SOURCE, fault.kind, str(fault))
@@ -107,6 +120,23 @@ def _rank(value: object) -> int | None:
     if not isinstance(value, Decimal) or not 1 <= value <= MOST_RANK or value != int(value):
         raise Unfit(FaultKind.MALFORMED, f"the rank is {said(value)}")
     return int(value)
+
+
+def _daily(sparkline: object) -> tuple[Decimal, ...]:
+    """A price a day out of one an hour, oldest first: the newest, and each that is 24 hours before another.
+
+    What is not known is left out. What cannot be a price is a fault as everywhere: it would hide that a price has
+    stopped, or make gold of a dollar.
+    """
+    if sparkline is None:
+        return ()
+    prices = sparkline.get("price", []) if isinstance(sparkline, dict) else sparkline
+    if prices is None:
+        return ()
+    if not (isinstance(sparkline, dict) and isinstance(prices, list) and len(prices) <= _LONGEST_SPARKLINE):
+        raise Unfit(FaultKind.MALFORMED, f"the sparkline is {said(prices)} instead of a week's prices")
+    days = prices[::-1][::_A_DAY][:_A_WEEK]
+    return tuple(price(each) for each in reversed(days) if each is not None)
 
 
 def _moment(value: object) -> Timestamp:

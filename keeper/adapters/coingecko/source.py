@@ -73,25 +73,27 @@ class CoinGecko:
         except MarketDataUnavailable as outage:
             return {coin: Fault(coin, self.name, outage.kind, str(outage)) for coin in coins}
 
-    async def largest(self, count: int) -> Listing:
+    async def largest(self, count: int, category: str = "") -> Listing:
         """Those of most market capitalisation, in pages of 250, fewer when the market ends before."""
         size, pages = min(count, markets.LARGEST_PAGE), -(-count // markets.LARGEST_PAGE)
-        candidates, faults = dict[CoinId, ListedCoin](), list[Fault]()
+        turned = list[markets.Page]()
         for number in range(1, pages + 1):
-            page = await self._client.ask(markets.page(number, size, MARKET_KEPT))
-            for found in page.found:
-                if isinstance(found, Fault):
-                    faults.append(found)
-                else:
-                    # Ranks move while pages are turned: a coin may be on two of them, and the first counts.
-                    candidates.setdefault(found.coin, found)
-            if page.count < size:
+            turned.append(await self._client.ask(markets.page(number, size, MARKET_KEPT, category)))
+            if turned[-1].count < size:
                 break
-        bad = {fault.coin for fault in faults}
-        if not candidates:
-            raise self._unbelievable("the market has no coins")
-        kept = [candidate for coin, candidate in candidates.items() if coin not in bad]
-        return Listing(tuple(kept[:count]), tuple(faults))
+        listing = _bound(turned)
+        if not listing.candidates:
+            named = f"the category {said(category)} is empty: is it called so?"
+            raise self._unbelievable(named if category else "the market has no coins")
+        return Listing(listing.candidates[:count], listing.faults)
+
+    async def listing_of(self, coins: Collection[CoinId]) -> Listing:
+        """One request for 250 of them."""
+        ordered = sorted(coin for coin in set(coins) if coin_id(coin) is not None)
+        parts = [ordered[i : i + markets.LARGEST_PAGE] for i in range(0, len(ordered), markets.LARGEST_PAGE)]
+        listing = _bound([await self._client.ask(markets.of_coins(part, MARKET_KEPT)) for part in parts])
+        asked = set(ordered)
+        return Listing(tuple(found for found in listing.candidates if found.coin in asked), listing.faults)
 
     async def members(self, kind: CoinKind) -> frozenset[CoinId]:
         """All of a category. One that is empty or has no end is not believed."""
@@ -120,3 +122,17 @@ class CoinGecko:
 
     def _unbelievable(self, what: str) -> MarketDataUnavailable:
         return MarketDataUnavailable(f"{self._client}: {what}", FaultKind.REFUSED)
+
+
+def _bound(pages: Sequence[markets.Page]) -> Listing:
+    """Each coin once. One that is off on one page is off on all."""
+    candidates, faults = dict[CoinId, ListedCoin](), list[Fault]()
+    for page in pages:
+        for found in page.found:
+            if isinstance(found, Fault):
+                faults.append(found)
+            else:
+                # Ranks move while pages are turned: a coin may be on two of them, and the first counts.
+                candidates.setdefault(found.coin, found)
+    bad = {fault.coin for fault in faults}
+    return Listing(tuple(found for coin, found in candidates.items() if coin not in bad), tuple(faults))

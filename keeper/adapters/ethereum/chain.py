@@ -14,6 +14,7 @@ from keeper.adapters.ethereum.receipts import read_receipt
 from keeper.adapters.ethereum.rehearsal import rehearsal
 from keeper.adapters.ethereum.relay import RelayStatus
 from keeper.adapters.ethereum.rpc import Request, Rpc
+from keeper.core.index.candidates import Contract
 from keeper.core.ledger import Call, Receipt
 from keeper.core.model import Block, Fund
 from keeper.core.units import Address, Hash32, Wei
@@ -116,6 +117,9 @@ class EthereumChain:
 
     async def observe(self, block: Block, funds: Sequence[Fund]) -> Observation:
         return await self._lens.observe(block, funds)
+
+    async def tokens(self, block: Block, addresses: Collection[Address]) -> Mapping[Address, Contract]:
+        return await self._lens.tokens(block, addresses)
 
     async def account(self, signer: Address) -> Account:
         (account,) = await self.accounts([signer])

@@ -1,8 +1,8 @@
 """Everything a cycle needs of the chain in one request: the Lens, put where it is not by a state override."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -12,9 +12,13 @@ from keeper.adapters.ethereum.abi import artifact, input_types, selector
 from keeper.adapters.ethereum.lens_answer import LensAnswer, read_observation, read_symbols
 from keeper.adapters.ethereum.provider import RpcError
 from keeper.adapters.ethereum.rpc import JsonRpc, Request
+from keeper.adapters.ethereum.token_answer import read_tokens
+from keeper.core.index.candidates import Contract
 from keeper.core.model import Block, Fund
 from keeper.core.units import ZERO_ADDRESS, Address
 from keeper.ports import Observation
+
+T = TypeVar("T")
 
 LENS_ADDRESS: Final = wire.checksummed(int.from_bytes(keccak(text="keeper.lens")[12:]))
 """Nobody has its key and nothing is deployed there."""
@@ -70,6 +74,10 @@ class Lens:
             treasuries=tuple(treasury for answer in answers for treasury in answer.treasuries),
         )
 
+    async def tokens(self, block: Block, tokens: Collection[Address]) -> dict[Address, Contract]:
+        """What is at each of these addresses, in one request; none for no addresses."""
+        return await self._ask_tokens(block, sorted(set(tokens)), read_tokens) if tokens else {}
+
     async def _look(self, block: Block, funds: Sequence[Fund]) -> tuple[list[bytes], list[Sequence[Fund]]]:
         """Raw answers, one for each group of funds, all in one batch."""
         router = self._v2_router if self._wrapped_native is None else None
@@ -112,15 +120,21 @@ class Lens:
             )
 
     async def _ask_symbols(self, block: Block, tokens: Sequence[Address]) -> dict[Address, str]:
+        return await self._ask_tokens(block, tokens, read_symbols)
+
+    async def _ask_tokens(
+        self, block: Block, tokens: Sequence[Address], read: Callable[[bytes, Sequence[Address]], dict[Address, T]]
+    ) -> dict[Address, T]:
+        """In one request; a call in it for each group of tokens."""
         groups = [tokens[i : i + _TOKENS_PER_CALL] for i in range(0, len(tokens), _TOKENS_PER_CALL)]
         items = await self._rpc.try_batch([self._call(block, _tokens_calldata(group)) for group in groups])
-        symbols: dict[Address, str] = {}
+        found: dict[Address, T] = {}
         for item, group in zip(items, groups, strict=True):
             try:
-                symbols |= read_symbols(self._answer(item), group)
+                found |= read(self._answer(item), group)
             except wire.Malformed as fault:
                 raise self._rpc.unavailable(f"eth_call: {fault}") from None
-        return symbols
+        return found
 
     def _call(self, block: Block, calldata: str) -> Request[bytes]:
         call = {"to": LENS_ADDRESS, "data": calldata}

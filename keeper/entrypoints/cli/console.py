@@ -35,6 +35,7 @@ def perform(work: Callable[[], Coroutine[Any, Any, Exit]], *, resumable: bool = 
     `resumable`: half of it is no success, a script must not go on. Nor is Ctrl-C, ever: nothing was found to be fine.
     """
     from keeper.core.mistakes import ConfigurationError, SetupStopped
+    from keeper.market_ports import MarketDataUnavailable
     from keeper.ports import BooksUnavailable, ChainUnavailable
 
     code = None
@@ -45,7 +46,7 @@ def perform(work: Callable[[], Coroutine[Any, Any, Exit]], *, resumable: bool = 
         for problem in error.problems:
             complain(problem)
         code = Exit.USAGE
-    except (ChainUnavailable, BooksUnavailable, SetupStopped) as outage:
+    except (ChainUnavailable, MarketDataUnavailable, BooksUnavailable, SetupStopped) as outage:
         complain(str(outage))
         code = Exit.CHECK
     except KeyboardInterrupt:

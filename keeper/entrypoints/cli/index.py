@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keeper.entrypoints.cli.console import Exit, perform, show_json, show_table
+from keeper.entrypoints.cli.index_eligible import eligible
 
 if TYPE_CHECKING:
     from keeper.core.index.caps_list import ListedWeights
 
 app = typer.Typer(no_args_is_help=True, help="What an index holds, and why.")
-
-
-@app.callback()
-def group() -> None:
-    """Keeps `weights` a command of its own while it is the only one."""
+app.command()(eligible)
 
 
 @app.command()

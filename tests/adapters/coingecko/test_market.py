@@ -15,7 +15,7 @@ from keeper.adapters.coingecko.question import Malformed
 from keeper.adapters.foreign import exact
 from keeper.core.quotes import CoinId, Fault, FaultKind
 from keeper.core.units import Address, Timestamp
-from keeper.core.universe import CoinKind, DexPool, ListedCoin
+from keeper.core.universe import CoinKind, DexPool, ListedCoin, Listing
 from keeper.market_ports import CoinFacts, MarketData, MarketDataUnavailable
 from tests.adapters.coingecko.conftest import ALPHA, BETA, Clock, gecko_at
 from tests.adapters.coingecko.fake_gecko import Respond, fake_gecko, saying
@@ -117,6 +117,72 @@ def test_an_entry_without_a_coin_is_a_fault_and_makes_a_category_unbelievable(en
         markets.read_ids([ENTRY, entry])
 
 
+# ------------------------------------------------------------------------------------- a price for each day
+
+
+HOURS = [100 + hour for hour in range(168)]
+"""A week, oldest first: the newest is 267."""
+DAYS = [123, 147, 171, 195, 219, 243, 267]
+
+
+def recent(sparkline: Any) -> tuple[Decimal, ...]:
+    (found,) = read(ENTRY | {"sparkline_in_7d": sparkline}).found
+    assert isinstance(found, ListedCoin)
+    return found.recent
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("prices", "days"),
+    [
+        (HOURS, DAYS),
+        (HOURS[1:], DAYS),
+        ([0, *HOURS], DAYS),
+        (HOURS[-25:], [243, 267]),
+        (HOURS[-24:], [267]),
+        ([5], [5]),
+        ([*HOURS[:-1], None], DAYS[:-1]),
+        ([*HOURS[:143], None, *HOURS[144:]], [123, 147, 171, 195, 219, 267]),
+        ([], []),
+        (None, []),
+    ],
+)
+def test_a_week_of_hours_is_a_price_a_day_and_the_newest_is_one(prices: Any, days: list[int]) -> None:
+    assert recent({"price": prices}) == tuple(map(Decimal, days))
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("sparkline", [None, {}, {"price": None}])
+def test_without_a_sparkline_there_are_no_daily_prices(sparkline: Any) -> None:
+    assert recent(sparkline) == ()
+    assert read(ENTRY).found[0] == read(ENTRY | {"sparkline_in_7d": sparkline}).found[0]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("sparkline", "kind"),
+    [
+        (HOURS, FaultKind.MALFORMED),
+        ("up", FaultKind.MALFORMED),
+        ({"price": "up"}, FaultKind.MALFORMED),
+        ({"price": {"0": 1}}, FaultKind.MALFORMED),
+        ({"price": [1] * 193}, FaultKind.MALFORMED),
+        ({"price": [*HOURS[:-1], "1"]}, FaultKind.MALFORMED),
+        ({"price": [*HOURS[:-1], True]}, FaultKind.MALFORMED),
+        ({"price": [*HOURS[:-1], float("nan")]}, FaultKind.MALFORMED),
+        ({"price": [*HOURS[:-1], 0]}, FaultKind.NOT_POSITIVE),
+        ({"price": [*HOURS[:-1], -1]}, FaultKind.NOT_POSITIVE),
+        ({"price": [*HOURS[:-1], 1e300]}, FaultKind.ABSURD),
+        ({"price": [*HOURS[:143], [], *HOURS[144:]]}, FaultKind.MALFORMED),
+    ],
+)
+def test_daily_prices_that_are_off_are_a_fault_as_any_other_field(sparkline: Any, kind: FaultKind) -> None:
+    fault, other = read(ENTRY | {"sparkline_in_7d": sparkline}, ENTRY | {"id": "beta"}).found
+    assert isinstance(fault, Fault)
+    assert (fault.coin, fault.kind) == (ALPHA, kind)
+    assert isinstance(other, ListedCoin)
+
+
 @pytest.mark.unit
 def test_names_are_fit_for_a_terminal() -> None:
     (found,) = read(ENTRY | {"symbol": "\x1b[31mp\r\nwn", "name": "N" * 500}).found
@@ -136,6 +202,8 @@ JSON = st.recursive(
             st.sampled_from(
                 [
                     *ENTRY,
+                    "sparkline_in_7d",
+                    "price",
                     "platforms",
                     "ethereum",
                     "data",
@@ -183,6 +251,44 @@ async def test_the_largest_in_pages(clock: Clock, wanted: int, sizes: list[str])
         assert "include_rehypothecated" not in server.asked[0].query
     assert [candidate.coin for candidate in listing.candidates] == [f"coin-{number}" for number in range(wanted)]
     assert listing.faults == ()
+
+
+@pytest.mark.adapter
+async def test_a_page_has_a_week_of_prices_and_stays_well_below_the_longest_answer(clock: Clock) -> None:
+    """250 coins with a price an hour, to the last digit."""
+    week = {"price": [81045.84776489827 + hour for hour in range(168)]}
+    market = [entry | {"sparkline_in_7d": week} for entry in coins(250)]
+    async with fake_gecko(paged(market)) as server, gecko_at(clock, server.url()) as gecko:
+        listing = await gecko.largest(250)
+        assert server.asked[0].query["sparkline"] == "true"
+    assert {len(one.recent) for one in listing.candidates} == {7}
+    assert len(json.dumps(market)) < markets.page(1, 250, 0).longest / 2
+
+
+@pytest.mark.adapter
+async def test_the_largest_of_a_category(clock: Clock) -> None:
+    async with fake_gecko(paged(coins(3))) as server, gecko_at(clock, server.url()) as gecko:
+        assert len((await gecko.largest(250, "layer-1")).candidates) == 3
+        assert server.asked[0].query["category"] == "layer-1"
+        server.respond = saying("[]")
+        with pytest.raises(MarketDataUnavailable, match="the category 'layer-one' is empty: is it called so"):
+            await gecko.largest(250, "layer-one")
+
+
+@pytest.mark.adapter
+async def test_coins_by_name_are_a_question_for_250_of_them(clock: Clock) -> None:
+    async def respond(request: web.Request) -> web.StreamResponse:
+        known = [entry for entry in coins(400) if entry["id"] in request.query["ids"].split(",")]
+        return await saying(json.dumps([*known, ENTRY | {"id": "uninvited"}]))(request)
+
+    async with fake_gecko(respond) as server, gecko_at(clock, server.url()) as gecko:
+        wanted = [CoinId(f"coin-{number}") for number in range(300)] + [CoinId("lost"), CoinId("a,b")]
+        listing = await gecko.listing_of(wanted)
+        assert len(server.asked) == 2
+        assert {request.query["include_rehypothecated"] for request in server.asked} == {"true"}
+        assert await gecko.listing_of([]) == Listing((), ())
+        assert len(server.asked) == 2
+    assert {candidate.coin for candidate in listing.candidates} == {f"coin-{number}" for number in range(300)}
 
 
 @pytest.mark.adapter
