@@ -19,9 +19,9 @@ def draft(
     cycle: Cycle,
     market: Market,
     thought: Deliberation,
+    body: Mapping[str, Any],
     action: Action,
     reason: str,
-    body: Mapping[str, Any],
     outcomes: tuple[Record, ...] = (),
     intent: NewIntent | None = None,
 ) -> CycleRecord:

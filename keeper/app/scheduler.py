@@ -2,25 +2,26 @@
 
 Intervals are chain time. The loop asks for the head, lets open transactions move on, and starts a cycle for every
 fund that is due; due funds share one observation. A fund's cycle runs in its own task, so that one that hangs or
-fails holds up nobody else.
+fails holds up nobody else. A fund whose index is due is looked at for that first, in the same way.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
-from keeper.app.cycle import cut_off, new_cycle, run_cycle
+from keeper.app.cycle import new_cycle, run_cycle
+from keeper.app.index.desk import IndexDesk
+from keeper.app.index.reweigh import run_reweighting
 from keeper.app.memory import Outbox
 from keeper.app.observe import Unobserved, observe
-from keeper.app.outcome import Cycle, Result
+from keeper.app.outcome import Result
 from keeper.app.reconcile import reconcile
+from keeper.app.tasks import Cycles, Work
 from keeper.app.transactions import settle_open
-from keeper.app.world import World
-from keeper.core.ledger import Action, Job
+from keeper.core.ledger import Job
 from keeper.core.model import Block, Fund, Market
 from keeper.core.units import Timestamp
 from keeper.ports import BooksUnavailable, ChainUnavailable, Fenced
@@ -29,9 +30,6 @@ log = structlog.get_logger()
 
 FIRST_RETRY_SECONDS = 5.0
 LAST_RETRY_SECONDS = 300.0
-STOP_GRACE_SECONDS = 3.0
-RESULTS_KEPT = 1_000
-"""The newest; a daemon runs for months."""
 
 
 @dataclass(slots=True)
@@ -47,29 +45,32 @@ class Retry:
 
 
 @dataclass(slots=True)
-class Scheduler:
+class Scheduler(Cycles):
     """`max_cycles` counts the cycles of all funds together; None means until `stop` is set."""
 
-    world: World
-    stop: asyncio.Event
     max_cycles: int | None = None
     outbox: Outbox = field(default_factory=Outbox)
-    results: deque[Result] = field(default_factory=lambda: deque(maxlen=RESULTS_KEPT))
     started: int = 0
-    running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     retries: dict[int, Retry] = field(default_factory=dict)
     last_head: tuple[Timestamp, float] | None = None
     last_beat: float = float("-inf")
     reconciled: bool = False
-    fenced: str | None = None
-    """Why this process may write nothing more: another one keeps the funds now."""
+    hurried: set[int] = field(default_factory=set)
+    """Funds that have new targets: their drift is looked at now, whatever their interval."""
+    desk: IndexDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desk = IndexDesk(self.world)
 
     async def run_once(self) -> list[Result]:
-        """One cycle of every fund now, due or not; fewer when it is stopped. Raises BooksUnavailable."""
+        """One cycle of every fund now, due or not; fewer when it is stopped. Indexes that are due come first. Raises
+        BooksUnavailable."""
         await self._unless_stopped(self._reconcile())
+        await self._unless_stopped(self._indexes_now())
+        await self._unless_stopped(self._cycles_end())
         await self._unless_stopped(self._round(await self.world.books.funds(), everyone=True))
         await self._unless_stopped(self._cycles_end())
-        await self._finish()
+        await self._close()
         return list(self.results)
 
     async def run(self) -> list[Result]:
@@ -78,7 +79,7 @@ class Scheduler:
         while not self.stop.is_set() and not self._enough():
             await self._unless_stopped(self._try_round())
             await self._pause()
-        await self._finish()
+        await self._close()
         return list(self.results)
 
     def _enough(self) -> bool:
@@ -122,16 +123,28 @@ class Scheduler:
             await reconcile(self.world, self.outbox)
             self.reconciled = True
         except Fenced as loss:
-            self._end(loss)
+            self.end(loss)
         except (ChainUnavailable, BooksUnavailable) as outage:
             log.error("not reconciled", reason=str(outage))
+
+    async def _indexes_now(self) -> None:
+        """Those that are due, and nothing else."""
+        if not await self.desk.open():
+            return
+        funds = await self.world.books.funds()
+        try:
+            self.desk.begin(funds, await self.world.chain.head())
+            await self.desk.all_answered()
+            await self._start_all([], funds, await self.world.chain.head(), self.world.clock.monotonic())
+        except ChainUnavailable:
+            return  # the round that follows says so
 
     async def _try_round(self) -> None:
         """What goes wrong in one round is tried again in the next."""
         try:
             await self._round(await self.world.books.funds())
         except Fenced as loss:
-            self._end(loss)
+            self.end(loss)
         except BooksUnavailable as outage:
             log.error("books unavailable", reason=str(outage))
         except Exception:
@@ -148,63 +161,60 @@ class Scheduler:
         if head is not None:
             self.last_head = (head.timestamp, now)
             await settle_open(self.world, head, self.outbox, busy=set(self.running))
+            if await self.desk.open():
+                self.desk.begin([fund for fund in funds if fund.id not in self.running], head)
         jobs = await self.world.books.jobs()
         self._heartbeat(head, funds, now)
         due = [fund for fund in funds if everyone or self._is_due(fund, jobs.get(fund.id), now)]
         if self.max_cycles is not None:
             due = due[: max(0, self.max_cycles - self.started)]
-        if not due:
+        if head is None:
+            for fund in due:
+                self._start(fund, unseen, now)
+        else:
+            await self._start_all(due, funds, head, now)
+
+    async def _start_all(self, due: Sequence[Fund], funds: Sequence[Fund], head: Block, now: float) -> None:
+        """Cycles of the funds that are due, looks at the indexes that can be judged: one observation for all."""
+        judged = self.desk.answered() - set(self.running)
+        wanted = [fund for fund in funds if fund.id in judged or fund in due]
+        if not wanted:
             return
-        seen: dict[int, Market | Unobserved] = (
-            {fund.id: unseen for fund in due} if head is None else await observe(due, head, self.world)
-        )
-        for fund in due:
-            self._start(fund, seen[fund.id], now)
+        seen = await observe(wanted, head, self.world)
+        for fund in wanted:
+            market = seen[fund.id]
+            if fund.id in judged and isinstance(market, Market) and market.open_intent is None:
+                self._start_look(fund, market)
+            elif fund in due:
+                self._start(fund, market, now)
 
     def _start(self, fund: Fund, seen: Market | Unobserved, now: float) -> None:
         if isinstance(seen, Unobserved):
             self.retries.setdefault(fund.id, Retry()).failed(now)
         else:
             self.retries.pop(fund.id, None)
+        self.hurried.discard(fund.id)
         self.started += 1
-        task = asyncio.create_task(self._guarded(new_cycle(fund, self.world), seen), name=f"cycle {fund.name}")
-        self.running[fund.id] = task
-        task.add_done_callback(lambda _: self.running.pop(fund.id, None))
+        cycle = new_cycle(fund, self.world)
+        self.run_one(cycle, seen, lambda: run_cycle(cycle, seen, self.world, self.outbox), f"cycle {fund.name}")
 
-    async def _guarded(self, cycle: Cycle, seen: Market | Unobserved) -> None:
-        """Run a cycle; nothing that happens in it reaches the other funds."""
-        with structlog.contextvars.bound_contextvars(fund=cycle.fund.name, cycle=cycle.id):
-            try:
-                async with asyncio.timeout(self.world.cycle_timeout_seconds):
-                    self.results.append(await run_cycle(cycle, seen, self.world, self.outbox))
-            except TimeoutError:
-                await self._record_failure(cycle, seen, f"cut off after {self.world.cycle_timeout_seconds:g} s")
-            except Fenced as loss:
-                self._end(loss)
-            except (ChainUnavailable, BooksUnavailable) as outage:
-                await self._record_failure(cycle, seen, str(outage))
-            except Exception as error:
-                log.exception("cycle failed")
-                await self._record_failure(cycle, seen, f"{type(error).__name__}: {error}")
+    def _start_look(self, fund: Fund, seen: Market) -> None:
+        cycle, state, found = new_cycle(fund, self.world), self.desk.states[fund.id], self.desk.take(fund.id)
 
-    def _end(self, loss: Fenced) -> None:
-        """Nothing more can be written, so nothing more is done: whoever has the lease goes on from the books."""
-        if self.fenced is None:
-            log.error("keeper fenced", reason=str(loss))
-        self.fenced = str(loss)
-        self.stop.set()
+        def look() -> Coroutine[Any, Any, Result]:
+            return run_reweighting(cycle, seen, found, state, self.world, self.outbox)
 
-    async def _record_failure(self, cycle: Cycle, seen: Market | Unobserved, reason: str) -> None:
+        self.run_one(cycle, seen, lambda: self._looked(fund, look), f"index of {fund.name}")
+
+    async def _looked(self, fund: Fund, look: Work) -> Result:
         try:
-            self.results.append(await cut_off(cycle, seen, reason, self.world))
-        except Fenced as loss:
-            self._end(loss)
-        except BooksUnavailable as outage:
-            log.error("cycle not recorded", reason=reason, books=str(outage))
-            self.results.append(Result(cycle, Action.FAILED, reason))
-        except Exception:
-            log.exception("cycle not recorded", reason=reason)
-            self.results.append(Result(cycle, Action.FAILED, reason))
+            result = await look()
+        except BaseException:
+            self.desk.postpone(fund.id)
+            raise
+        if result.state is not None:
+            self.hurried.add(fund.id)
+        return result
 
     def _is_due(self, fund: Fund, job: Job | None, now: float) -> bool:
         if fund.id in self.running:
@@ -212,6 +222,8 @@ class Scheduler:
         retry = self.retries.get(fund.id)
         if retry is not None and now < retry.not_before:
             return False
+        if fund.id in self.hurried:
+            return True
         if job is None or job.next_due is None or self.last_head is None:
             return True
         timestamp, at = self.last_head
@@ -229,15 +241,6 @@ class Scheduler:
             cycles=self.started,
         )
 
-    async def _finish(self) -> None:
-        tasks = list(self.running.values())
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=STOP_GRACE_SECONDS)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        for task in late:
-            log.warning(
-                "cycle abandoned", task=task.get_name(), note="an open transaction is taken up at the next start"
-            )
+    async def _close(self) -> None:
+        await self.desk.close()
+        await self.finish()

@@ -1,5 +1,6 @@
 """What is looked at besides the open intents themselves: final blocks that must stay, and what a relay says."""
 
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -49,4 +50,6 @@ async def hear_relay(intent: Intent, attempt: Attempt, world: World) -> None:
 
 
 async def fund_of(intent: Intent, world: World) -> Fund:
-    return next(fund for fund in await world.books.funds() if fund.id == intent.fund_id)
+    """Its fund, with whoever signed it for a signer: targets may be another key's to send than trades."""
+    fund = next(fund for fund in await world.books.funds() if fund.id == intent.fund_id)
+    return fund if fund.signer == intent.signer else replace(fund, signer=intent.signer)

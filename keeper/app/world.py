@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from keeper.app.alarms import Told
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
-from keeper.market_ports import MarketData
+from keeper.core.units import Address
+from keeper.core.universe import ChainNames
+from keeper.market_ports import CoinFacts, MarketData
 from keeper.ports import Alerts, Books, Chain, Clock, Lease, Signer, TreasuryCodec
 
 
@@ -21,9 +23,20 @@ class Alone:
 
 
 @dataclass(frozen=True, slots=True)
+class Universe:
+    """Who describes the market to an index. Without `facts` the listing says by itself what a coin is; with them
+    `place` is what they call the chain."""
+
+    market: MarketData
+    facts: CoinFacts | None = None
+    place: ChainNames | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """`signer_of` gives the key of a fund, or None when this process has none (a dry run); it raises SignerUnavailable.
-    `market_data` is asked for the prices of coins, None for nobody. `poll_seconds` is how often the node is asked for
+    `market_data` is asked for the prices of coins, None for nobody. `universe` is whom indexes choose from, or why they
+    cannot. `weigher` sends new targets; None: each fund's own signer. `poll_seconds` is how often the node is asked for
     a new head or a receipt.
     """
 
@@ -41,3 +54,5 @@ class World:
     told: Told = field(default_factory=Told)
     lease: Lease = field(default_factory=Alone)
     market_data: MarketData | None = None
+    universe: Universe | str = "MARKET_DATA is off: an index needs somebody who describes the market"
+    weigher: Address | None = None

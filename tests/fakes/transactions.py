@@ -155,10 +155,13 @@ class FakeTransactions:
 
     async def cancelled(self, intent_id: int, receipt: Receipt, mined_at: Timestamp, outcome: Record) -> None:
         async with self._transaction("cancelled") as shelf:
-            on.set_state(shelf, intent_id, IntentState.CANCELLED, outcome)
             intent = on.intent_of(shelf, intent_id)
             if (receipt.tx_hash, "cancel") not in {(attempt.hash, attempt.kind.value) for attempt in intent.attempts}:
                 raise Conflict(f"transaction {receipt.tx_hash} is not a cancellation of intent {intent_id}")
+            if intent.state is IntentState.CANCELLED:
+                return
+            on.set_state(shelf, intent_id, IntentState.CANCELLED, outcome)
+            intent = on.intent_of(shelf, intent_id)
             attempts = on.with_receipt(shelf, intent, receipt, mined_at)
             shelf.intents[intent_id] = replace(intent, attempts=attempts)
 

@@ -43,7 +43,7 @@ async def _run(once: bool, dry_run: bool, max_cycles: int | None) -> Exit:
     try:
         async with open_world(settings, dry_run=dry_run, stop=stop, wait=not once) as (world, library):
             log.info("keeper started", mode=world.mode.value, chain=settings.chain_id, database=library.database.shown)
-            scheduler = Scheduler(world, stop, max_cycles)
+            scheduler = Scheduler(world, stop, max_cycles=max_cycles)
             results = await (scheduler.run_once() if once else scheduler.run())
             lost = scheduler.fenced or world.lease.lost
             log.info("keeper stopped", cycles=scheduler.started)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from keeper.app.scheduler import STOP_GRACE_SECONDS
+from keeper.app.tasks import STOP_GRACE_SECONDS
 from keeper.core.journal import GENESIS, content_hash, link
 from keeper.core.ledger import IntentState
 from tests import factories

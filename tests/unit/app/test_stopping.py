@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from keeper.app.scheduler import STOP_GRACE_SECONDS, Scheduler
+from keeper.app.scheduler import Scheduler
+from keeper.app.tasks import STOP_GRACE_SECONDS
 from keeper.core.ledger import Action, IntentState
 from tests import factories
 from tests.fakes.chain import BLOCK_SECONDS
