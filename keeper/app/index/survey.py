@@ -76,8 +76,8 @@ async def survey(
     says by itself what a coin is; with them `place` is needed. `asking` may wait for the provider; None waits for
     nothing.
 
-    Asked of the provider, in this order: a page of the market; the coins of every kind; another page if a member, or a
-    coin that the rules name, is not on the first; the list of tokens; then the pools of one coin after the other, the
+    Asked of the provider, in this order: a page of the market; another one if a member, or a coin that the rules name,
+    is not on the first; the coins of every kind; the list of tokens; then the pools of one coin after the other, the
     largest first, until `size + rank_buffer` are eligible, and of the members beyond. Pools are asked only of coins
     that pass every other check, in pages: another one while the last was full, had a deep pool, and the exchanges are
     not enough. Of the chain: one request. For fixed weights nobody is asked anything.
