@@ -2,11 +2,13 @@
 `keeper.ports`, which holds the other counterparties."""
 
 from collections.abc import Collection, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote
 from keeper.core.units import Address, Timestamp
 from keeper.core.universe import CoinKind, DexPool, Listing
+
+POOLS_A_PAGE: Final = 20
 
 
 class MarketDataUnavailable(Exception):
@@ -59,6 +61,7 @@ class CoinFacts(Protocol):
         """The token of each coin on that chain, by the provider's name of the chain. Without those that have none."""
         ...
 
-    async def dex_pools(self, network: str, token: Address) -> tuple[DexPool, ...]:
-        """The deepest and busiest pools of a token, at most 20. None for a token that is traded nowhere."""
+    async def dex_pools(self, network: str, token: Address, page: int = 1) -> tuple[DexPool, ...]:
+        """The deepest and busiest pools of a token, at most `POOLS_A_PAGE`; of page 2 those that come next. None for a
+        token that is traded nowhere, and beyond the last page."""
         ...

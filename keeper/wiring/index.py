@@ -22,7 +22,7 @@ from keeper.wiring.market_data import facts_of, open_market_data, place_of
 from keeper.wiring.places import check_chain, open_chain
 
 LONGEST_WAIT: Final = 300.0
-"""Seconds that a command waits for a provider which has had too many questions: a survey has some forty, and twenty
+"""Seconds that a command waits for a provider which has had too many questions: a survey has 30 to 50, and twenty
 may be asked in a minute by default."""
 
 

@@ -1,6 +1,8 @@
 """Prices from a file: the same quotes and faults as from anybody, and a file that is off is no price at all."""
 
 import os
+import re
+import textwrap
 from decimal import Decimal
 from pathlib import Path
 
@@ -205,3 +207,13 @@ async def test_a_category_of_a_file_and_coins_by_name(tmp_path: Path) -> None:
     listing = await prices.listing_of([A, C, CoinId("lost")])
     assert [candidate.coin for candidate in listing.candidates] == [A]
     assert [fault.coin for fault in listing.faults] == [C]
+
+
+async def test_the_example_of_the_documentation_is_read_whole(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/index.md").read_text()
+    (example,) = re.findall(r"((?:^    \S.*\n)+)", text[text.index("### A market of your own") :], re.MULTILINE)
+    listing = await source(tmp_path, textwrap.dedent(example)).largest(10)
+    assert listing.faults == ()
+    assert [each.coin for each in listing.candidates] == ["bitcoin", "chainlink"]
+    assert all(each.pools for each in listing.candidates)
+    assert listing.candidates[1].categories == ("Oracle", "DeFi")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote
 from keeper.core.units import Address, Timestamp
 from keeper.core.universe import CoinKind, DexPool, ListedCoin, Listing
-from keeper.market_ports import MarketDataUnavailable
+from keeper.market_ports import POOLS_A_PAGE, MarketDataUnavailable
 from tests.index_factories import FLOATING, NOW, POOLS, token
 
 
@@ -74,9 +74,9 @@ class FakeMarket:
         self._ask("addresses", (platform, sorted(coins)))
         return {each: self.tokens.get(each, token(each)) for each in coins if each not in self.without_token}
 
-    async def dex_pools(self, network: str, token: Address) -> tuple[DexPool, ...]:
-        self._ask("dex_pools", (network, token))
-        return self.pools.get(token, POOLS)
+    async def dex_pools(self, network: str, token: Address, page: int = 1) -> tuple[DexPool, ...]:
+        self._ask("dex_pools", (network, token) if page == 1 else (network, token, page))
+        return self.pools.get(token, POOLS)[(page - 1) * POOLS_A_PAGE : page * POOLS_A_PAGE]
 
     def _ask(self, what: str, about: object) -> None:
         self.asked.append((what, about))

@@ -15,11 +15,12 @@ _POOL: Final = re.compile(r"0x[0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?")
 _AMOUNT: Final = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,200})?")
 
 
-def question(network: str, token: Address, keep_seconds: float) -> Question[tuple[DexPool, ...]]:
-    """Its first page: the 20 pools of most liquidity and volume. A token that is not known there has none."""
+def question(network: str, token: Address, page: int, keep_seconds: float) -> Question[tuple[DexPool, ...]]:
+    """A page of 20, first those of most liquidity and volume. A token that is not known there has none."""
     return Question(
         topic=TOPIC,
         path=f"onchain/networks/{network}/tokens/{token.lower()}/pools",
+        query={} if page == 1 else {"page": str(page)},
         read=read,
         keep_seconds=keep_seconds,
         absent=(),

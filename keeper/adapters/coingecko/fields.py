@@ -1,13 +1,22 @@
 """What an operator says of CoinGecko. Field names in upper case are the variables' names."""
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
 from keeper.adapters.coingecko.plans import Plan
 from keeper.adapters.endpoint_fields import ApiKey, BaseUrl, is_private_way
 
-NameOfChain = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+def name_of_chain(value: str) -> str:
+    """One that can stand in a path. Raises ValueError."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value):
+        raise ValueError("must be lower case letters, digits, - and _, such as polygon_pos")
+    return value
+
+
+NameOfChain = Annotated[str, AfterValidator(name_of_chain)]
 
 
 class CoinGeckoFields(BaseModel):

@@ -115,10 +115,10 @@ class CoinGecko:
             raise self._unbelievable(f"no coin has a token on {said(platform)}: is the chain called so?")
         return {coin: Address(any_address(tokens[coin])) for coin in coins if coin in tokens}
 
-    async def dex_pools(self, network: str, token: Address) -> tuple[DexPool, ...]:
+    async def dex_pools(self, network: str, token: Address, page: int = 1) -> tuple[DexPool, ...]:
         if coin_id(network) is None:
             raise self._unbelievable(f"{said(network)} is not the name of a network")
-        return await self._client.ask(dex_pools.question(network, token, FACTS_KEPT))
+        return await self._client.ask(dex_pools.question(network, token, page, FACTS_KEPT))
 
     def _unbelievable(self, what: str) -> MarketDataUnavailable:
         return MarketDataUnavailable(f"{self._client}: {what}", FaultKind.REFUSED)

@@ -15,11 +15,14 @@ from keeper.core.model import Block
 from keeper.core.quotes import CoinId, Fault
 from keeper.core.units import Address
 from keeper.core.universe import ChainNames, CoinKind, DexPool, ListedCoin, Listing
-from keeper.market_ports import CoinFacts, MarketData
+from keeper.market_ports import POOLS_A_PAGE, CoinFacts, MarketData
 from keeper.ports import Chain
 
 MOST_COINS: Final = 250
 """Of the market, or of a category, that are looked at: one page."""
+
+MOST_PAGES: Final = 5
+"""Of a token's pools. Who is not on enough exchanges by then is hardly traded on the others."""
 
 CATEGORIES: Final[Mapping[CoinKind, str]] = {
     CoinKind.STABLECOIN: "Stablecoins",
@@ -73,10 +76,11 @@ async def survey(
     says by itself what a coin is; with them `place` is needed. `asking` may wait for the provider; None waits for
     nothing.
 
-    Asked of the provider, in this order: a page of the market; the coins of every kind; another page if a member, or a
-    coin that the rules name, is not on the first; the list of tokens; then the pools of one coin after the other, the
+    Asked of the provider, in this order: a page of the market; another one if a member, or a coin that the rules name,
+    is not on the first; the coins of every kind; the list of tokens; then the pools of one coin after the other, the
     largest first, until `size + rank_buffer` are eligible, and of the members beyond. Pools are asked only of coins
-    that pass every other check. Of the chain: one request. For fixed weights nobody is asked anything.
+    that pass every other check, in pages: another one while the last was full, had a deep pool, and the exchanges are
+    not enough. Of the chain: one request. For fixed weights nobody is asked anything.
 
     Raises MarketDataUnavailable and ChainUnavailable at the first question without an answer: a coin that was not kept
     out for want of one would be bought.
@@ -211,7 +215,7 @@ class _Looking:
             token = _token(each.candidate)
             if token is None or (eligible >= self._enough and each.coin not in self.members):
                 continue
-            pools[token] = await self.asking.ask(partial(self.facts.dex_pools, self.place.network, token))
+            pools[token] = await self._pools(each.candidate, token, self.facts, self.place.network)
             eligible += traded(replace(each.candidate, pools=pools[token]), self.rules, now) is None
         looked_at, left = list[Candidate](), list[Candidate]()
         for candidate in candidates:
@@ -223,6 +227,18 @@ class _Looking:
             else:
                 left.append(candidate)
         return tuple(looked_at), left
+
+    async def _pools(self, candidate: Candidate, token: Address, facts: CoinFacts, network: str) -> tuple[DexPool, ...]:
+        """The first pages, until they say enough: the twenty busiest pools of a coin may all be of one exchange."""
+        found: tuple[DexPool, ...] = ()
+        for page in range(1, MOST_PAGES + 1):
+            pools = await self.asking.ask(partial(facts.dex_pools, network, token, page))
+            found += pools
+            enough = traded(replace(candidate, pools=found), self.rules, self.block.timestamp) is None
+            deep = any((pool.reserve_usd or 0) >= self.rules.min_pool_usd for pool in pools)
+            if enough or not deep or len(pools) < POOLS_A_PAGE:
+                break
+        return found
 
 
 def _candidate(coin: ListedCoin, categories: tuple[str, ...]) -> Candidate:

@@ -26,8 +26,8 @@ def eligible(
 ) -> None:
     """Show which coins may be in an index, by rank, and why each of the others may not.
 
-    Asks the provider of MARKET_DATA some forty questions with the default rules, and waits where its limits demand it,
-    5 minutes at most. Exit 3 when something could not be asked.
+    Asks CoinGecko some 30 to 50 questions with the default rules, and waits where its limits demand it, 5 minutes at
+    most. Exit 3 when something could not be asked.
     """
     perform(lambda: _eligible(fund, rules, as_json))
 

@@ -396,6 +396,8 @@ async def test_pools_of_a_token(clock: Clock) -> None:
     async with fake_gecko(saying(json.dumps({"data": data}))) as server, gecko_at(clock, server.url("/v3")) as gecko:
         found = await gecko.dex_pools("eth", TOKEN)
         assert [request.path for request in server.asked] == [f"/v3/onchain/networks/eth/tokens/{TOKEN.lower()}/pools"]
+        await gecko.dex_pools("eth", TOKEN, 2)
+        assert [dict(request.query) for request in server.asked] == [{}, {"page": "2"}]
         with pytest.raises(MarketDataUnavailable, match="is not the name of a network"):
             await gecko.dex_pools("eth/../..", TOKEN)
     assert found == (

@@ -127,6 +127,33 @@ async def test_it_goes_on_down_until_enough_are_eligible() -> None:
     assert set(reasons(found, how).values()) == {Cause.FEW_EXCHANGES}
 
 
+def of_one_exchange(count: int, usd: int = 5_000_000) -> tuple[DexPool, ...]:
+    return tuple(DexPool(f"0x{usd}{number}", f"uniswap_v{number % 3 + 2}", Decimal(usd)) for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("pools", "pages", "eligible"),
+    [
+        (of_one_exchange(20) + POOLS, 2, True),
+        (of_one_exchange(99) + POOLS, 5, False),
+        (of_one_exchange(98) + POOLS[1:], 5, True),
+        (of_one_exchange(200), 5, False),
+        (of_one_exchange(19), 1, False),
+        (of_one_exchange(20, usd=5), 1, False),
+        (of_one_exchange(20) + of_one_exchange(20, usd=5) + POOLS, 2, False),
+        ((), 1, False),
+    ],
+)
+async def test_pools_are_turned_over_page_by_page_while_more_can_decide(
+    pools: tuple[DexPool, ...], pages: int, eligible: bool
+) -> None:
+    how = rules(size=1, rank_buffer=0)
+    provider = market(coin("a"), pools={token("a"): pools})
+    found = await look(provider, how)
+    assert len(provider.questions("dex_pools")) == pages
+    assert in_order(found, how) == (["a"] if eligible else [])
+
+
 async def test_pools_are_asked_of_coins_alone_that_pass_everything_else() -> None:
     how = rules(size=2, rank_buffer=0, exclusions=["shut"])
     chain = Tokens()
