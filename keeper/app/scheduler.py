@@ -163,9 +163,9 @@ class Scheduler(Cycles):
             await settle_open(self.world, head, self.outbox, busy=set(self.running))
             if await self.desk.open():
                 self.desk.begin([fund for fund in funds if fund.id not in self.running], head)
-        jobs = await self.world.books.jobs()
+        jobs, hurried = await self.world.books.jobs(), await self._ready_to_hurry()
         self._heartbeat(head, funds, now)
-        due = [fund for fund in funds if everyone or self._is_due(fund, jobs.get(fund.id), now)]
+        due = [fund for fund in funds if everyone or self._is_due(fund, jobs.get(fund.id), fund.id in hurried, now)]
         if self.max_cycles is not None:
             due = due[: max(0, self.max_cycles - self.started)]
         if head is None:
@@ -216,13 +216,19 @@ class Scheduler(Cycles):
             self.hurried.add(fund.id)
         return result
 
-    def _is_due(self, fund: Fund, job: Job | None, now: float) -> bool:
+    async def _ready_to_hurry(self) -> set[int]:
+        """Those whose new targets are final: until then their signer has an open transaction, and nothing is traded."""
+        if not self.hurried:
+            return set()
+        return self.hurried - {intent.fund_id for intent in await self.world.books.open_intents()}
+
+    def _is_due(self, fund: Fund, job: Job | None, hurry: bool, now: float) -> bool:
         if fund.id in self.running:
             return False
         retry = self.retries.get(fund.id)
         if retry is not None and now < retry.not_before:
             return False
-        if fund.id in self.hurried:
+        if hurry:
             return True
         if job is None or job.next_due is None or self.last_head is None:
             return True
