@@ -139,6 +139,9 @@ class Settings(PolicyFields, CoinGeckoFields, BaseSettings):
     owner_keystore_file: Path | None = None
     owner_keystore_password_file: Path | None = None
     owner_private_key: SecretStr | None = None
+    weigher_keystore_file: Path | None = None
+    weigher_keystore_password_file: Path | None = None
+    weigher_private_key: SecretStr | None = None
     send_transactions: bool = False
     database_url: SecretStr = SecretStr("sqlite:///keeper-{chain_id}-{mode}.db")
     market_data_file: Path | None = None
@@ -178,6 +181,8 @@ class Settings(PolicyFields, CoinGeckoFields, BaseSettings):
         "deployer_keystore_password_file",
         "owner_keystore_file",
         "owner_keystore_password_file",
+        "weigher_keystore_file",
+        "weigher_keystore_password_file",
         "market_data_file",
     )
     @classmethod
@@ -190,7 +195,7 @@ class Settings(PolicyFields, CoinGeckoFields, BaseSettings):
             raise ValueError("there is no such file")
         return value
 
-    @field_validator("private_key", "deployer_private_key", "owner_private_key")
+    @field_validator("private_key", "deployer_private_key", "owner_private_key", "weigher_private_key")
     @classmethod
     def _raw_key_is_local(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is None:
@@ -248,7 +253,7 @@ class Settings(PolicyFields, CoinGeckoFields, BaseSettings):
 
     def secrets(self) -> list[str]:
         """Every text that no log line may show."""
-        keys = (self.private_key, self.deployer_private_key, self.owner_private_key)
+        keys = (self.private_key, self.deployer_private_key, self.owner_private_key, self.weigher_private_key)
         urls = (self.rpc_url, self.private_rpc_url, self.private_status_url, self.database_url, self.coingecko_url)
         held = [secret.get_secret_value() for secret in (*keys, self.coingecko_api_key, *urls) if secret is not None]
         return held + self.fallback_urls

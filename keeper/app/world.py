@@ -54,5 +54,5 @@ class World:
     told: Told = field(default_factory=Told)
     lease: Lease = field(default_factory=Alone)
     market_data: MarketData | None = None
-    universe: Universe | str = "MARKET_DATA is off: an index needs somebody who describes the market"
+    universe: Universe | str = "nobody describes the market to an index"
     weigher: Address | None = None

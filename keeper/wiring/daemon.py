@@ -15,13 +15,14 @@ from keeper.adapters.storage.books import SqlBooks
 from keeper.app.world import Alone, World
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
+from keeper.core.units import Address
 from keeper.market_ports import MarketData
 from keeper.ports import Lease, SignerUnavailable
 from keeper.settings import Settings, parse_policy
 from keeper.wiring.funds import register_first_fund, renew_policies
 from keeper.wiring.keys import Keys
 from keeper.wiring.leading import leading
-from keeper.wiring.market_data import open_market_data
+from keeper.wiring.market_data import open_market_data, universe_of
 from keeper.wiring.places import Library, check_chain, open_chain, open_library
 
 log = structlog.get_logger()
@@ -56,7 +57,7 @@ async def open_world(
     """
     mode = settings.mode(dry_run)
     keys = Keys(settings, mode)
-    signer = keys.open_environment()
+    signer, weigher = keys.open_environment(), keys.open_weigher()
     async with open_chain(settings) as chain:
         await check_chain(settings, chain)
         async with open_library(settings, mode, alone=True) as library, AsyncExitStack() as stack:
@@ -69,7 +70,7 @@ async def open_world(
             books = KeyedBooks(library, keys)
             await _open_keys(books, keys)
             market_data = await stack.enter_async_context(open_market_data(settings))
-            yield new_world(settings, mode, chain, books, keys, lease, market_data), library
+            yield new_world(settings, mode, chain, books, keys, lease, market_data, weigher), library
 
 
 async def _open_keys(books: KeyedBooks, keys: Keys) -> None:
@@ -89,6 +90,7 @@ def new_world(
     keys: Keys,
     lease: Lease,
     market_data: MarketData | None,
+    weigher: Address | None = None,
 ) -> World:
     return World(
         chain=chain,
@@ -104,4 +106,6 @@ def new_world(
         heartbeat_seconds=settings.heartbeat_seconds,
         lease=lease,
         market_data=market_data,
+        universe=universe_of(settings, market_data),
+        weigher=weigher,
     )

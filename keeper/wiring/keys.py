@@ -40,6 +40,18 @@ class Keys:
             raise ConfigurationError([f"KEEPER_ADDRESS is {wanted}, but the key is that of {address}"])
         return address
 
+    def open_weigher(self) -> Address | None:
+        """The key that sends new targets, decrypted; in a dry run its address alone. None: each fund's own signer
+        sends them. Raises ConfigurationError."""
+        if WEIGHER.lacks_password(self.settings):
+            raise ConfigurationError(["WEIGHER_KEYSTORE_FILE needs WEIGHER_KEYSTORE_PASSWORD_FILE"])
+        with configuration_errors():
+            if self.mode is Mode.DRY_RUN:
+                address = WEIGHER.address(self.settings)
+                return None if address == ZERO_ADDRESS else address
+            signer = WEIGHER.open(self.settings)
+        return None if signer is None else self._keep(signer)
+
     def learn(self, funds: Iterable[Mapping[str, Any]]) -> None:
         """Where the keystores of these funds are. `funds` are rows of the books; the environment's has none."""
         for row in funds:
@@ -95,6 +107,7 @@ _VARIABLES: Final = ("keystore_file", "keystore_password_file", "private_key")
 KEEPER: Final = KeyVariables()
 DEPLOYER: Final = KeyVariables("deployer_")
 OWNER: Final = KeyVariables("owner_")
+WEIGHER: Final = KeyVariables("weigher_")
 
 
 def played_address(settings: Settings) -> Address:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from keeper.core.index.states import IndexState
 from keeper.core.journal import content_hash
 from keeper.core.model import Fund, PinnedPolicy
 from keeper.core.quotes import CoinId
@@ -16,13 +17,15 @@ from keeper.wiring.places import configuration_errors, open_library
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`open_intents` are ids by signer, `coins` what each token is to a provider, `rows` the funds as stored."""
+    """`open_intents` are ids by signer, `coins` what each token is to a provider, `rows` the funds as stored, `indexes`
+    those of the funds that follow one, by fund id."""
 
     funds: Mapping[str, tuple[Fund, PinnedPolicy]]
     known_code: Mapping[Address, Hash32] = field(default_factory=dict)
     open_intents: Mapping[Address, int] = field(default_factory=dict)
     coins: Mapping[Address, CoinId] = field(default_factory=dict)
     rows: tuple[Mapping[str, Any], ...] = ()
+    indexes: Mapping[int, IndexState] = field(default_factory=dict)
 
     def one(self, name: str | None) -> tuple[Fund, PinnedPolicy]:
         """The fund of that name; the only one when no name is given. Raises ConfigurationError."""
@@ -45,6 +48,7 @@ async def known_funds(settings: Settings) -> Known:
                     {intent.signer: intent.id for intent in await books.open_intents()},
                     await books.coins(),
                     tuple(await books.fund_rows()),
+                    await books.index_states(),
                 )
     except NoBooks as outage:
         if settings.treasury_address is None:

@@ -8,6 +8,7 @@ from keeper.adapters.coingecko.chains import CHAINS, WRAPPED
 from keeper.adapters.coingecko.client import Client, Limits
 from keeper.adapters.coingecko.source import CoinGecko
 from keeper.adapters.price_file import PriceFile
+from keeper.app.world import Universe
 from keeper.core.universe import ChainNames
 from keeper.market_ports import CoinFacts, MarketData
 from keeper.ports import Clock
@@ -46,6 +47,17 @@ def place_of(settings: Settings) -> ChainNames:
             if value is None
         )
     return ChainNames(platform, network, WRAPPED)
+
+
+def universe_of(settings: Settings, provider: MarketData | None) -> Universe | str:
+    """Whom an index asks, or why there is nobody, in one line that says what to set."""
+    if provider is None:
+        return "MARKET_DATA: is off, and an index needs a market to choose from: set it to coingecko or file"
+    facts = facts_of(provider)
+    try:
+        return Universe(provider, facts, None if facts is None else place_of(settings))
+    except ConfigurationError as error:
+        return "; ".join(error.problems)
 
 
 def coingecko(settings: Settings, clock: Clock) -> CoinGecko:

@@ -32,7 +32,7 @@ async def run_reweighting(
 ) -> Result:
     """Every end is recorded and told. `found` is what the survey brought, or why it brought nothing."""
     market = played_by_weigher(seen, world.weigher)
-    proposal = _proposal(market, found, state)
+    proposal = proposal_of(market, found, state)
     judgement = judge(market, proposal, state)
     if isinstance(found, str):
         retry = state.retry_at(market.block.timestamp)
@@ -60,7 +60,8 @@ def played_by_weigher(seen: Market, weigher: Address | None) -> Market:
     return replace(seen, fund=replace(seen.fund, signer=weigher))
 
 
-def _proposal(market: Market, found: Survey | str, state: IndexState) -> Proposal | Withheld:
+def proposal_of(market: Market, found: Survey | str, state: IndexState) -> Proposal | Withheld:
+    """What the index should be by what was found, or why nothing was."""
     if isinstance(found, str):
         return Withheld(found)
     hub = hub_of(market)

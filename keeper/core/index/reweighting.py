@@ -5,7 +5,7 @@ its bucket. What does not fit at once goes in steps, the leavers first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -63,6 +63,13 @@ def _lack(market: Market, asset: Asset, hub: int | None) -> str:
         return "no enabled venue against the hub"
     vote = feed_vote(asset, market.block.timestamp)
     return "" if asset.target or vote.used else f"its feed is not good: {vote.reason}"
+
+
+def with_targets(market: Market, targets: Sequence[Bps]) -> Market:
+    """The same market if the treasury had these targets."""
+    pairs = zip(market.treasury.assets, targets, strict=True)
+    assets = tuple(replace(asset, target=target) for asset, target in pairs)
+    return replace(market, treasury=replace(market.treasury, assets=assets))
 
 
 def judge(market: Market, proposal: Proposal | Withheld, state: IndexState) -> Judgement:

@@ -9,12 +9,14 @@ import typer
 
 from keeper.entrypoints.cli.console import Exit, perform, show_json, show_table
 from keeper.entrypoints.cli.index_eligible import eligible
+from keeper.entrypoints.cli.index_fund import preview, rules, units
 
 if TYPE_CHECKING:
     from keeper.core.index.caps_list import ListedWeights
 
 app = typer.Typer(no_args_is_help=True, help="What an index holds, and why.")
-app.command()(eligible)
+for command in (eligible, rules, preview, units):
+    app.command()(command)
 
 
 @app.command()

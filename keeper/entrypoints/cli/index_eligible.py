@@ -20,7 +20,7 @@ def eligible(
     ] = None,
     rules: Annotated[
         Path | None,
-        typer.Option(help="JSON with the rules; the defaults without.", show_default=False),
+        typer.Option(help="JSON with the rules; without, those of the fund or the defaults.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: amounts as decimal text.")] = False,
 ) -> None:
@@ -39,7 +39,7 @@ async def _eligible(fund: str | None, file: Path | None, as_json: bool) -> Exit:
 
     settings = Settings.load()
     configure(settings.log_format, settings.log_level, settings.secrets())  # to stderr: stdout is the answer's
-    answer = describe(await look_for_eligible(settings, fund, rules_of(file)))
+    answer = describe(await look_for_eligible(settings, fund, None if file is None else rules_of(file)))
     if as_json:
         show_json(answer)
     else:
