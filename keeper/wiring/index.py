@@ -11,7 +11,6 @@ from keeper.adapters.text_file import read_text
 from keeper.app.index.patience import Patience
 from keeper.app.index.reweigh import played_by_weigher, proposal_of
 from keeper.app.index.survey import Survey, survey
-from keeper.app.world import Universe
 from keeper.core.deliberation import Deliberation, deliberate
 from keeper.core.hub import hub_of
 from keeper.core.index.eligibility import Screening, screen
@@ -24,7 +23,6 @@ from keeper.core.journal import content_hash
 from keeper.core.ledger import Call, Mode
 from keeper.core.model import Block, Fund, Market, Treasury
 from keeper.core.units import Bps, Timestamp
-from keeper.market_ports import MarketData
 from keeper.settings import ConfigurationError, Settings
 from keeper.wiring.keys import Keys
 from keeper.wiring.known import fund_named, known_funds
@@ -66,7 +64,7 @@ async def look_for_eligible(settings: Settings, fund: str | None, rules: Methodo
     Raises ConfigurationError, MarketDataUnavailable, ChainUnavailable, BooksUnavailable.
     """
     async with open_chain(settings) as chain, open_market_data(settings) as market:
-        universe = _universe(settings, market)
+        universe = universe_of(settings, market)
         await check_chain(settings, chain)
         block = await chain.head()
         known = None if fund is None else await known_funds(settings)
@@ -89,13 +87,6 @@ async def look_for_eligible(settings: Settings, fund: str | None, rules: Methodo
             asking=Patience(SystemClock(), LONGEST_WAIT),
         )
         return Eligibility(rules, universe.market.name, block, found, screen(found.candidates, rules, block.timestamp))
-
-
-def _universe(settings: Settings, market: MarketData | None) -> Universe:
-    universe = universe_of(settings, market)
-    if isinstance(universe, str):
-        raise ConfigurationError([universe])
-    return universe
 
 
 async def _listed(fund: Fund, chain: EthereumChain, block: Block) -> list[Listed]:
@@ -155,7 +146,7 @@ async def preview(settings: Settings, name: str | None, rules: Methodology | Non
     async with open_sight(settings, name) as sight, open_market_data(settings) as provider:
         found = Survey()
         if not state.methodology.rules.fixed_bps:
-            universe, hub = _universe(settings, provider), hub_of(sight.market)
+            universe, hub = universe_of(settings, provider), hub_of(sight.market)
             found = await survey(
                 state.methodology.rules,
                 state.members,

@@ -49,15 +49,14 @@ def place_of(settings: Settings) -> ChainNames:
     return ChainNames(platform, network, WRAPPED)
 
 
-def universe_of(settings: Settings, provider: MarketData | None) -> Universe | str:
-    """Whom an index asks, or why there is nobody, in one line that says what to set."""
+def universe_of(settings: Settings, provider: MarketData | None) -> Universe:
+    """Whom an index asks. Raises ConfigurationError when there is nobody: it says what to set."""
     if provider is None:
-        return "MARKET_DATA: is off, and an index needs a market to choose from: set it to coingecko or file"
+        raise ConfigurationError(
+            ["MARKET_DATA: is off, and an index needs a market to choose from: set it to coingecko or file"]
+        )
     facts = facts_of(provider)
-    try:
-        return Universe(provider, facts, None if facts is None else place_of(settings))
-    except ConfigurationError as error:
-        return "; ".join(error.problems)
+    return Universe(provider, facts, None if facts is None else place_of(settings))
 
 
 def coingecko(settings: Settings, clock: Clock) -> CoinGecko:

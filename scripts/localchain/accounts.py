@@ -36,6 +36,10 @@ def owner_key() -> LocalAccount:
     return _account(1)
 
 
+def weigher_key() -> LocalAccount:
+    return _account(3)
+
+
 def _account(number: int) -> LocalAccount:
     Account.enable_unaudited_hdwallet_features()
     account: LocalAccount = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{number}")

@@ -1,4 +1,4 @@
-"""`keeper index rules|preview|units`: a fund's own index: its rules, what it would change, what stands behind a token."""
+"""`keeper index rules|preview|units`: a fund's own index: its rules, what it would change, what a token is made of."""
 
 import getpass
 from decimal import Decimal
