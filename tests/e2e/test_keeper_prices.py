@@ -1,7 +1,10 @@
 """`keeper prices` and `keeper funds coins` on a real chain."""
 
+from collections.abc import Iterator
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -62,6 +65,40 @@ def test_a_third_voice(chain: LocalChain, keeper: Keeper, tmp_path: Path) -> Non
     assert {row["coin"] for row in keeper("funds", "coins", "lci", "--json").json} == {"usd-coin", None}
     journal = keeper.rows('SELECT body FROM journal WHERE body LIKE \'%"event":"coin"%\' ORDER BY seq')
     assert len(journal) == 3
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A provider that has had enough for today."""
+
+    def do_GET(self) -> None:
+        body = b'{"status":{"error_code":429,"error_message":"You\'ve exceeded the Rate Limit."}}'
+        self.send_response(429)
+        self.send_header("retry-after", "119")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_provider_that_refuses_is_told_on_stderr_and_the_answer_stays_json(keeper: Keeper, refusing: str) -> None:
+    assert keeper("run", "--once").code == 0
+    assert keeper("funds", "coins", "lci", "WETH=weth").code == 0
+    done = keeper("prices", "--json", MARKET_DATA="coingecko", COINGECKO_URL=refusing)
+    votes = done.json["assets"][0]["votes"]
+    assert "429" in next(vote["reason"] for vote in votes if vote["source"] == "ORACLE")
+    assert "coingecko refused" in done.stderr, "the log's own line"
 
 
 def test_wrong_coins_are_all_told_and_none_is_taken(keeper: Keeper) -> None:

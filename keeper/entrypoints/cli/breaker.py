@@ -26,10 +26,10 @@ def reset(
 
 
 async def _show(as_json: bool) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode(), read_only=True) as library:
         rows = await library.reader.breakers()
     if as_json:
@@ -42,14 +42,14 @@ async def _show(as_json: bool) -> Exit:
 
 async def _reset(name: str | None, why: str) -> Exit:
     from keeper.core.mistakes import ConfigurationError
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.known import fund_named
     from keeper.wiring.operating import reset_breaker
     from keeper.wiring.places import open_library
 
     if not why.strip():
         raise ConfigurationError(["--why: say what was found, it is kept in the journal"])
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode()) as library:
         fund = fund_named(await library.books.funds(), name)
         was_open = await reset_breaker(settings, library, fund, why, by=getpass.getuser())

@@ -36,9 +36,10 @@ def history(fund: FundName = None, as_json: Json = False) -> None:
 
 
 async def _show(name: str | None, as_json: bool) -> Exit:
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.settings import PolicyFields, Settings
 
-    settings = Settings.load()
+    settings = load_settings()
     values = {key.upper(): _shown(key, getattr(settings, key)) for key in Settings.model_fields}
     if name is not None:
         from keeper.wiring.known import fund_named
@@ -76,11 +77,12 @@ def _shown(name: str, value: Any) -> Any:
 
 
 async def _set(name: str, changes: list[str], why: str) -> Exit:
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.settings import ConfigurationError, PolicyFields, Settings, policy_fields
     from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     defaults = PolicyFields.as_variables(settings)
     malformed = [f"{change}: expected NAME=VALUE" for change in changes if "=" not in change]
     pairs = [change.split("=", 1) for change in changes if "=" in change]
@@ -105,11 +107,11 @@ async def _set(name: str, changes: list[str], why: str) -> Exit:
 
 
 async def _history(name: str | None, as_json: bool) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode(), read_only=True) as library:
         fund = fund_named(await library.books.funds(), name)
         versions = await library.books.policy_history(fund.id)

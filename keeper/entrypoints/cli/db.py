@@ -19,10 +19,10 @@ def upgrade() -> None:
 
 
 async def _upgrade() -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode()) as library:
         print(f"{library.database.shown}: schema {await library.database.schema_version()}")
     return Exit.FINE

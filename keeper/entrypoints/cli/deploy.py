@@ -35,10 +35,10 @@ def deploy(
 
 async def _deploy(path: Path, dry_run: bool, close_limits: bool, records: Path, as_json: bool) -> Exit:
     from keeper.adapters.config_file import parse_fund_config
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.setup import Listener, deploy_configured
 
-    settings = Settings.load()
+    settings = load_settings()
     config = parse_fund_config(path)
     listener = Listener(planned=lambda plan: _show_checks(config, plan), settled=_show_sent)
     done = await deploy_configured(

@@ -15,10 +15,10 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 async def _doctor(as_json: bool) -> Exit:
     from keeper.app.doctor import Health
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.looking import examine_everything
 
-    checks = await examine_everything(Settings.load())
+    checks = await examine_everything(load_settings())
     if as_json:
         show_json([asdict(check) for check in checks])
     else:

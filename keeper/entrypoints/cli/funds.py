@@ -58,10 +58,10 @@ def coins(
 
 
 async def _list(as_json: bool) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode(), read_only=True) as library:
         funds = await library.books.funds()
     if as_json:
@@ -73,20 +73,20 @@ async def _list(as_json: bool) -> Exit:
 
 
 async def _add(name: str, treasury: str, keystore: Path, password_file: Path, hub: str | None) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.funds import add_fund
 
-    fund = await add_fund(Settings.load(), name, treasury, keystore, password_file, hub)
+    fund = await add_fund(load_settings(), name, treasury, keystore, password_file, hub)
     print(f"{fund.name}: treasury {fund.treasury}, signer {fund.signer}")
     return Exit.FINE
 
 
 async def _show(name: str | None, as_json: bool) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode(), read_only=True) as library:
         fund = fund_named(await library.books.funds(), name)
         stored = next(row for row in await library.books.fund_rows() if row["id"] == fund.id)
@@ -108,10 +108,10 @@ async def _show(name: str | None, as_json: bool) -> Exit:
 
 
 async def _coins(name: str, changes: list[str], as_json: bool) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.coins import coins_of_fund, set_coins
 
-    settings = Settings.load()
+    settings = load_settings()
     if changes:
         await set_coins(settings, name, [unicode_text(change) for change in changes], by=getpass.getuser())
     found = await coins_of_fund(settings, name)

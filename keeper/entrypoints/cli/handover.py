@@ -33,7 +33,8 @@ async def _handover(
     path: Path, accept: bool, check: bool, dry_run: bool, records: Path, treasury: str | None, as_json: bool
 ) -> Exit:
     from keeper.core.setup.handover import Standing
-    from keeper.settings import ConfigurationError, Settings
+    from keeper.entrypoints.cli.environment import load_settings
+    from keeper.settings import ConfigurationError
     from keeper.wiring.funds import checked_address
     from keeper.wiring.handover import Part, handover_from_file
     from keeper.wiring.places import configuration_errors
@@ -43,7 +44,7 @@ async def _handover(
     with configuration_errors():
         where = None if treasury is None else checked_address("--treasury", treasury)
     part = Part.LOOK if check or dry_run else Part.ACCEPT if accept else Part.OFFER
-    run = await handover_from_file(Settings.load(), path, part, folder=records, treasury=where, tell=show_sent)
+    run = await handover_from_file(load_settings(), path, part, folder=records, treasury=where, tell=show_sent)
     _show(run, planned=dry_run and not check, accepting=accept)
     if as_json:
         print(json.dumps(_as_json(run)))

@@ -33,12 +33,10 @@ def eligible(
 
 
 async def _eligible(fund: str | None, file: Path | None, as_json: bool) -> Exit:
-    from keeper.adapters.logs import configure
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.index import look_for_eligible, rules_of
 
-    settings = Settings.load()
-    configure(settings.log_format, settings.log_level, settings.secrets())  # to stderr: stdout is the answer's
+    settings = load_settings()
     answer = describe(await look_for_eligible(settings, fund, None if file is None else rules_of(file)))
     if as_json:
         show_json(answer)

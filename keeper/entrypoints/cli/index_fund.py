@@ -54,10 +54,10 @@ def units(fund: Fund = None, as_json: Json = False) -> None:
 
 async def _rules(name: str | None, new: Path | None, why: str, as_json: bool) -> Exit:
     from keeper.core.mistakes import ConfigurationError
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.index import rules_of, rules_of_fund, set_rules
 
-    settings = Settings.load()
+    settings = load_settings()
     if new is not None:
         fund, _ = await rules_of_fund(settings, name)
         await set_rules(settings, fund.name, rules_of(new), getpass.getuser(), unicode_text(why))
@@ -90,10 +90,10 @@ def _plain(value: Any) -> str:
 
 async def _preview(name: str | None, file: Path | None, as_json: bool) -> Exit:
     from keeper.core.ledger import Action
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.index import preview, rules_of
 
-    found = await preview(Settings.load(), name, None if file is None else rules_of(file))
+    found = await preview(load_settings(), name, None if file is None else rules_of(file))
     answer = describe_preview(found)
     if as_json:
         show_json(answer)
@@ -201,10 +201,10 @@ def _swap(swap: dict[str, Any], market: "Market") -> list[str]:
 
 async def _units(name: str | None, as_json: bool) -> Exit:
     from keeper.core.index.composition import composition
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.looking import open_sight
 
-    async with open_sight(Settings.load(), name) as sight:
+    async with open_sight(load_settings(), name) as sight:
         found, market = composition(sight.market), sight.market
     if as_json:
         show_json(describe_units(found, market))

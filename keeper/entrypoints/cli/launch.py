@@ -43,7 +43,7 @@ async def _launch(
     from_block: int | None,
     as_json: bool,
 ) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.funds import checked_address
     from keeper.wiring.launch import Told, launch_from_files
     from keeper.wiring.places import configuration_errors
@@ -51,7 +51,7 @@ async def _launch(
     with configuration_errors():
         where = None if treasury is None else checked_address("--treasury", treasury)
     done = await launch_from_files(
-        Settings.load(),
+        load_settings(),
         path,
         investors,
         folder=records,

@@ -21,11 +21,11 @@ def resume(fund: FundName = None) -> None:
 
 
 async def _set(name: str | None, paused: bool) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode()) as library:
         funds = await library.books.funds()
         chosen = None if name is None else fund_named(funds, name)

@@ -28,11 +28,11 @@ async def _plan(name: str | None, as_json: bool) -> Exit:
     from keeper.app.preview import rehearse
     from keeper.core.deliberation import deliberate
     from keeper.core.ledger import Action
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.ports import SimulatedRevert
-    from keeper.settings import Settings
     from keeper.wiring.looking import open_sight
 
-    async with open_sight(Settings.load(), name) as sight:
+    async with open_sight(load_settings(), name) as sight:
         thought = deliberate(sight.market)
         rehearsal = await rehearse(sight.market, thought, sight.chain, sight.codec)
     answer = describe(sight.market, thought, rehearsal)

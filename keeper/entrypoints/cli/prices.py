@@ -25,10 +25,10 @@ def prices(
 
 async def _prices(name: str | None, as_json: bool) -> Exit:
     from keeper.core.prices import PricesRefused, agree
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.looking import open_sight
 
-    async with open_sight(Settings.load(), name) as sight:
+    async with open_sight(load_settings(), name) as sight:
         market = sight.market
     outcome = agree(market)
     answer = describe(market, outcome)

@@ -29,14 +29,14 @@ def reconcile(
 
 async def _reconcile(dry_run: bool, accept: bool, why: str, as_json: bool) -> Exit:
     from keeper.core.mistakes import ConfigurationError
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.operating import accept_chain, look, reconcile_now
 
     if accept and dry_run:
         raise ConfigurationError(["--accept writes: leave --dry-run out"])
     if accept and not why.strip():
         raise ConfigurationError(["--why: say what was found, it is kept in the journal"])
-    settings = Settings.load()
+    settings = load_settings()
     if dry_run:
         found = await look(settings)
     elif accept:

@@ -25,16 +25,14 @@ def run(
 async def _run(once: bool, dry_run: bool, max_cycles: int | None) -> Exit:
     import structlog
 
-    from keeper.adapters.logs import configure
     from keeper.app.scheduler import Scheduler
     from keeper.core.ledger import Action
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.daemon import open_world
     from keeper.wiring.leading import StandbyEnded
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the key
-    settings = Settings.load()
-    configure(settings.log_format, settings.log_level, settings.secrets())
+    settings = load_settings()
     log = structlog.get_logger()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

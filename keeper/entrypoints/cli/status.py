@@ -15,10 +15,10 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 async def _status(as_json: bool) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode(), read_only=True) as library:
         funds = await library.reader.status()
     if as_json:

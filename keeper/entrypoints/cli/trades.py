@@ -21,11 +21,11 @@ def trades(
 
 
 async def _trades(name: str | None, limit: int, as_json: bool) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode(), read_only=True) as library:
         chosen = None if name is None else fund_named(await library.books.funds(), name)
         rows = await library.reader.trades(chosen.id if chosen else None, limit)

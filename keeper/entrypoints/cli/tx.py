@@ -47,11 +47,11 @@ def cancel(
 
 
 async def _list(name: str | None, limit: int, as_json: bool) -> Exit:
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.known import fund_named
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode(), read_only=True) as library:
         chosen = None if name is None else fund_named(await library.books.funds(), name)
         rows = await library.reader.transactions(chosen.id if chosen else None, limit)
@@ -71,10 +71,10 @@ async def _list(name: str | None, limit: int, as_json: bool) -> Exit:
 
 async def _show(number: int, as_json: bool) -> Exit:
     from keeper.core.mistakes import ConfigurationError
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.places import open_library
 
-    settings = Settings.load()
+    settings = load_settings()
     async with open_library(settings, settings.mode(), read_only=True) as library:
         found = await library.reader.transaction(number)
     if found is None:
@@ -130,12 +130,12 @@ def _time(at: Any) -> str:
 
 async def _cancel(number: int | None, nonce: int | None, why: str) -> Exit:
     from keeper.core.mistakes import ConfigurationError
-    from keeper.settings import Settings
+    from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.places import configuration_errors, open_library
 
     if (number is None) == (nonce is None):
         raise ConfigurationError(["which one? give the ID of a transaction, or --nonce of one that is not ours"])
-    settings = Settings.load()
+    settings = load_settings()
     if nonce is not None:
         from keeper.wiring.cancelling import take_nonce
 
