@@ -45,11 +45,17 @@ class SignerReport:
         return max(0, self.pending_nonce - self.nonce - ours)
 
 
-async def examine(chain: Chain, books: Books) -> list[SignerReport]:
-    """In the order of the funds. Writes nothing. Raises ChainUnavailable and BooksUnavailable."""
+async def examine(chain: Chain, books: Books, weigher: Address | None = None) -> list[SignerReport]:
+    """In the order of the funds; a `weigher` that is none of their signers comes last, with the funds that follow an
+    index. Writes nothing. Raises ChainUnavailable and BooksUnavailable."""
     by_signer: dict[Address, list[Fund]] = {}
-    for fund in await books.funds():
+    funds_ = await books.funds()
+    for fund in funds_:
         by_signer.setdefault(fund.signer, []).append(fund)
+    if weigher is not None and weigher not in by_signer:
+        following = await books.index_states()
+        if theirs := [fund for fund in funds_ if fund.id in following]:
+            by_signer[weigher] = theirs
     open_by_signer = {intent.signer: intent for intent in await books.open_intents()}
     reports = []
     accounts = await chain.accounts(list(by_signer)) if by_signer else []
@@ -77,7 +83,7 @@ async def reconcile(world: World, outbox: Outbox) -> list[SignerReport]:
     One that is lower than they know is left to what looks at every head: the node may only lag.
     """
     await settle_open(world, await world.chain.head(), outbox, busy=set())
-    reports = await examine(world.chain, world.books)
+    reports = await examine(world.chain, world.books, world.weigher)
     for report in reports:
         if report.fault is not None and report.hold is None and report.nonce > (report.next_nonce or 0):
             await hold(report.funds[0], report.fault, world)

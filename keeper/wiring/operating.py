@@ -9,11 +9,12 @@ from keeper.adapters.ethereum.rebalances import rebalances_of
 from keeper.app.memory import Outbox
 from keeper.app.reconcile import SignerReport, examine, reconcile
 from keeper.core.journal import rfc3339
-from keeper.core.ledger import Record, RecordKind
+from keeper.core.ledger import AlertKind, Mode, Record, RecordKind
 from keeper.core.model import Fund
 from keeper.core.units import Address, Hash32
 from keeper.settings import Settings
 from keeper.wiring.daemon import open_world
+from keeper.wiring.keys import Keys
 from keeper.wiring.places import Library, check_chain, open_chain, open_library
 
 
@@ -42,7 +43,8 @@ async def look(settings: Settings) -> list[Reconciled]:
     async with open_chain(settings) as chain:
         await check_chain(settings, chain)
         async with open_library(settings, settings.mode(), read_only=True) as library:
-            return await _compare(await examine(chain, library.books), chain, library)
+            weigher = Keys(settings, Mode.DRY_RUN).open_weigher()
+            return await _compare(await examine(chain, library.books, weigher), chain, library)
 
 
 async def reconcile_now(settings: Settings) -> list[Reconciled]:
@@ -50,7 +52,7 @@ async def reconcile_now(settings: Settings) -> list[Reconciled]:
     async with open_world(settings, dry_run=False) as (world, library):
         await reconcile(world, Outbox())
         assert isinstance(world.chain, EthereumChain)
-        return await _compare(await examine(world.chain, world.books), world.chain, library)
+        return await _compare(await examine(world.chain, world.books, world.weigher), world.chain, library)
 
 
 async def accept_chain(settings: Settings, why: str, by: str) -> list[Reconciled]:
@@ -58,10 +60,13 @@ async def accept_chain(settings: Settings, why: str, by: str) -> list[Reconciled
     async with open_world(settings, dry_run=False) as (world, library):
         await reconcile(world, Outbox())
         assert isinstance(world.chain, EthereumChain)
-        for each in await _compare(await examine(world.chain, world.books), world.chain, library):
+        for each in await _compare(await examine(world.chain, world.books, world.weigher), world.chain, library):
             if each.report.halted is not None:
                 await library.books.release(each.report.signer, each.report.nonce, _acceptance(each, why, by))
-        return await _compare(await examine(world.chain, world.books), world.chain, library)
+                for fund in each.report.funds:
+                    if fund.signer != each.report.signer:  # a weigher's hold stood as an alert of the funds it weighs
+                        await library.books.clear_alert(fund.id, AlertKind.SAFE_HOLD)
+        return await _compare(await examine(world.chain, world.books, world.weigher), world.chain, library)
 
 
 async def reset_breaker(settings: Settings, library: Library, fund: Fund, why: str, by: str) -> bool:
@@ -106,6 +111,8 @@ async def _compare(reports: list[SignerReport], chain: EthereumChain, library: L
         unknown: list[UnknownRebalance] = []
         missing: list[str] = []
         for fund in report.funds:
+            if fund.signer != report.signer:
+                continue  # a weigher rebalances nothing
             try:
                 logged = await rebalances_of(chain.rpc, fund.treasury, 0, head.number)
             except LogsRefused as refusal:

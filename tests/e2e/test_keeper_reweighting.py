@@ -122,6 +122,12 @@ def test_ranks_change_and_the_fund_follows_to_the_unit(scene: Scene) -> None:
         _agrees_to_the_unit(scene)
         assert child.exit_code() is None
 
+    told = keeper("status", "--json").json[0]["index"]
+    assert (told["version"], told["members"]) == (1, ["ethereum", "bitcoin", "chainlink", "matic-network"])
+    assert "index: rules version 1, 4 members; last look at" in keeper("status").stdout
+    what = [row["what"] for row in keeper("tx", "list", "--json").json]
+    assert what.count("targets") == 2
+    assert what.count("rebalance") >= 2
     sent = [look for look in scene.looks() if look["action"] == "submitted"]
     assert len(sent) == 2
     newest = sent[-1]["index"]

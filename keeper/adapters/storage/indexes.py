@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, func, or_, select
 
 from keeper.adapters.storage.funds import fund
 from keeper.adapters.storage.journal import append, lock
-from keeper.adapters.storage.tables import index_fund, methodology, reweighting, transaction_intent
+from keeper.adapters.storage.tables import decision, index_fund, methodology, reweighting, transaction_intent
 from keeper.core.index.methodology import Methodology
 from keeper.core.index.methodology_form import from_plain, to_plain, to_record
 from keeper.core.index.states import IndexState, PinnedMethodology, Reweighting
@@ -37,6 +37,7 @@ _KEPT = reweighting.alias("kept")
 _STATES = (
     select(
         methodology,
+        _LOOK.seq.label("look"),
         _LOOK.methodology_version,
         _LOOK.looked_at,
         _LOOK.next_due,
@@ -98,6 +99,31 @@ def looks(db: Connection, fund_id: int, limit: int) -> list[dict[str, Any]]:
     """A fund's looks at the market, newest first."""
     wanted = select(reweighting).where(_LOOK.fund_id == fund_id).order_by(_LOOK.seq.desc()).limit(limit)
     return [dict(row) for row in db.execute(wanted).mappings()]
+
+
+def newest(db: Connection) -> dict[int, dict[str, Any]]:
+    """Of every fund that follows an index, by fund id: `version` of its rules and the last look, whose fields are None
+    before the first; `members` are those in force."""
+    rows = db.execute(_STATES).all()
+    said = {
+        row.seq: row
+        for row in db.execute(
+            select(decision.c.seq, decision.c.action, decision.c.reason).where(
+                decision.c.seq.in_([row.look for row in rows if row.look is not None])
+            )
+        )
+    }
+    return {
+        row.fund_id: {
+            "version": row.version,
+            "members": row.members or [],
+            "looked_at": row.looked_at,
+            "next_due": row.next_due,
+            "action": None if row.look is None else said[row.look].action,
+            "reason": None if row.look is None else said[row.look].reason,
+        }
+        for row in rows
+    }
 
 
 def states(db: Connection) -> list[Row[Any]]:

@@ -4,8 +4,9 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, text
+from sqlalchemy import Connection, Select, exists, func, select, text
 
+from keeper.adapters.storage import indexes
 from keeper.adapters.storage import journal as chain
 from keeper.adapters.storage import transaction_reader as transactions
 from keeper.adapters.storage.database import Database
@@ -18,6 +19,7 @@ from keeper.adapters.storage.tables import (
     index_fund,
     journal,
     rebalance_transaction,
+    reweighting,
     scheduler_job,
     transaction_attempt,
     transaction_intent,
@@ -102,7 +104,8 @@ _DECISIONS = (
 
 # one look into the index per fund; a GROUP BY would read the index from end to end
 _EACH = index_fund.alias("each")
-_LAST = select(func.max(decision.c.seq)).where(decision.c.fund_id == _EACH.c.id).correlate(_EACH)
+_IS_A_LOOK = exists().where(reweighting.c.seq == decision.c.seq).correlate(decision)
+_LAST = select(func.max(decision.c.seq)).where(decision.c.fund_id == _EACH.c.id, ~_IS_A_LOOK).correlate(_EACH)
 _NEWEST = select(_LAST.scalar_subquery()).select_from(_EACH)
 
 _ALLOCATIONS = (
@@ -138,8 +141,9 @@ class SqlReader:
         return await self._db.read(_rows, wanted.order_by(alert.c.last_seen_at.desc(), alert.c.id.desc()).limit(limit))
 
     async def status(self) -> list[Mapping[str, Any]]:
-        """Per fund: itself, its `job`, last `decision`, `budgets`, `allocations`, open `intent` and open `alerts`; and
-        why nothing is signed: its `breaker`, the `hold` of its signer, each None when it does not forbid.
+        """Per fund: itself, its `job`, last `decision` on drift, `budgets`, `allocations`, open `intent` and open
+        `alerts`; why nothing is signed: its `breaker`, the `hold` of its signer, each None when it does not forbid; and
+        its `index`, the last look at it, None for a fund that follows none.
 
         `budgets` is what the treasury would have let the fund spend when that decision was made: by name (loss,
         turnover) `left` and `cap`, 10^18 is the whole NAV, and `window_seconds`. None when the treasury was not seen.
@@ -212,7 +216,7 @@ def _status(db: Connection) -> list[Mapping[str, Any]]:
     allocations = _rows(db, _ALLOCATIONS)
     alerts = _rows(db, select(alert).where(alert.c.cleared_at.is_(None)).order_by(alert.c.id))
     breakers = {row["fund_id"]: row["reason"] for row in transactions.breakers(db)}
-    holds = transactions.holds(db)
+    holds, looks = transactions.holds(db), indexes.newest(db)
     secrets = ("keystore_file", "password_file")
     return [
         {
@@ -223,6 +227,7 @@ def _status(db: Connection) -> list[Mapping[str, Any]]:
             "intent": intents.get(fund["id"]),
             "breaker": breakers[fund["id"]],
             "hold": holds.get(fund["signer"]),
+            "index": looks.get(fund["id"]),
             "allocations": [row for row in allocations if row["fund_id"] == fund["id"]],
             "alerts": [row for row in alerts if row["fund_id"] == fund["id"]],
         }

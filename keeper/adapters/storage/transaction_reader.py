@@ -42,6 +42,7 @@ _TRANSACTIONS = (
         _INTENT.id,
         _INTENT.fund_id,
         index_fund.c.name.label("fund"),
+        _INTENT.kind.label("what"),
         _INTENT.state,
         _INTENT.signer,
         _INTENT.nonce,

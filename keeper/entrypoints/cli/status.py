@@ -42,7 +42,7 @@ def _show(fund: Mapping[str, Any]) -> None:
         nav = None if decision["nav"] is None else usd(decision["nav"])
         drift, error = percent(decision["max_drift_bps"]), percent(decision["tracking_error_bps"])
         print(f"  last cycle: block {decision['block_number']}, {decision['action']}: {decision['reason']}")
-        print(f"  NAV {money(nav)} USD, largest drift {drift}, tracking error {error}")
+        print(f"  NAV {money(nav)} USD, largest drift {drift}, tracking error {error}{_placed(decision)}")
         for guard in decision["guards"]:
             if guard["verdict"] == "refuse":
                 print(f"  refused by {guard['name']}: {guard.get('detail') or guard['measured']}")
@@ -51,6 +51,8 @@ def _show(fund: Mapping[str, Any]) -> None:
         print(f"  budgets then: {left}")
     if job and job["next_due"] is not None:
         print(f"  next cycle at {utc(job['next_due'])} chain time")
+    if index := fund["index"]:
+        print(f"  index: {_index(index)}")
     if intent:
         print(f"  open transaction: intent {intent['id']}, {intent['state']}, nonce {intent['nonce']}")
     for alert in fund["alerts"]:
@@ -68,6 +70,24 @@ def _show(fund: Mapping[str, Any]) -> None:
     if rows:
         columns = ["asset", "amount", "value USD", "weight", "target"]
         show_table("", columns, rows, right=columns[1:])
+
+
+def _placed(decision: Mapping[str, Any]) -> str:
+    """How far a first allocation, or one to new targets, is: tracking error is what lies in the wrong assets."""
+    if (error := decision["tracking_error_bps"]) is None:
+        return ""
+    return f": {percent(10_000 - error)} of NAV is where the targets want it"
+
+
+def _index(index: Mapping[str, Any]) -> str:
+    from keeper.core.words import utc
+
+    rules = f"rules version {index['version']}"
+    if index["looked_at"] is None:
+        return f"{rules}, not looked at yet"
+    members = f"{len(index['members'])} members" if index["members"] else "no members in force"
+    look = f"last look at {utc(index['looked_at'])}: {index['action']}: {index['reason']}"
+    return f"{rules}, {members}; {look}; next at {utc(index['next_due'])} chain time"
 
 
 def _budget(name: str, budget: Mapping[str, int], then: int) -> str:

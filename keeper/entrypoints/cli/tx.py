@@ -62,10 +62,10 @@ async def _list(name: str | None, limit: int, as_json: bool) -> Exit:
         print("no transactions yet")
         return Exit.FINE
     lines = [
-        [row["id"], row["fund"], row["state"], row["nonce"], row["attempts"], row["hash"], row["reason"]]
+        [row["id"], row["fund"], row["what"], row["state"], row["nonce"], row["attempts"], row["hash"], row["reason"]]
         for row in rows
     ]
-    show_table("", ["id", "fund", "state", "nonce", "attempts", "transaction", "why"], lines, right=["nonce"])
+    show_table("", ["id", "fund", "what", "state", "nonce", "attempts", "transaction", "why"], lines, right=["nonce"])
     return Exit.FINE
 
 
@@ -91,7 +91,8 @@ def _print(found: Mapping[str, Any]) -> None:
 
     nonce = "no nonce yet" if found["nonce"] is None else f"nonce {found['nonce']}"
     print(f"transaction {found['id']} of {found['fund']}: {found['state']}, {nonce}")
-    print(f"  treasury id {found['treasury_id']}, signer {found['signer']}, cycle {found['cycle_id']}")
+    what = f"treasury id {found['treasury_id']}" if found["kind"] == "rebalance" else "sets target weights"
+    print(f"  {what}, signer {found['signer']}, cycle {found['cycle_id']}")
     print(f"  at most {found['gas_limit']:,} gas, valid until {utc(found['deadline'])} chain time")
     if found["cancel_asked"]:
         print(f"  to be cancelled: {found['cancel_asked']} ({found['cancel_asked_by']})")

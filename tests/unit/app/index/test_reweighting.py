@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from keeper.app.reconcile import examine
 from keeper.app.world import Universe
 from keeper.core.index.candidates import Contract
 from keeper.core.index.reweighting import DOUBT_SECONDS
@@ -397,6 +398,24 @@ async def test_a_key_of_its_own_sends_the_targets_and_the_keepers_trades() -> No
         (IntentKind.REBALANCE, sim.fund.signer),
     ]
     assert [len(sim.chain.mined(each)) for each in (weigher, sim.fund.signer)] == [1, 1]
+
+
+async def test_a_weighers_nonce_that_nobody_can_explain_holds_the_weigher_and_not_the_trades() -> None:
+    weigher = f.address(77, "9")
+    sim, provider = await started(f.with_treasury(fund(), weigher=weigher))
+    sim.signers[weigher] = FakeSigner(weigher)
+    sim.chain.foreign(weigher)
+    sim.world = replace(sim.world, weigher=weigher)
+    await sim.run(120)
+    mine, theirs = await examine(sim.chain, sim.books, weigher)
+    assert (mine.signer, mine.hold) == (sim.fund.signer, None)
+    assert (theirs.signer, [each.name for each in theirs.funds]) == (weigher, [sim.fund.name])
+    provider.coins = caps(**NEW)
+    await sim.run(DAY + 600)
+    assert looks(sim)[-1].reason.startswith("safe_hold: ")
+    assert (await examine(sim.chain, sim.books, weigher))[1].hold is not None
+    assert AlertKind.SAFE_HOLD in sim.books.open_alerts()
+    assert not sim.books.intents()
 
 
 # ---------------------------------------------------------------------------------------------- crashes
