@@ -22,12 +22,14 @@ class VenueKind(IntEnum):
 
 
 class PriceSource(StrEnum):
-    """What values the fund. ORACLE is an off-chain provider, FEED the treasury's own feeds, ROUTER pool spot."""
+    """Who says what an asset is worth. ORACLE is an off-chain provider, FEED the treasury's own feeds, ROUTER pool
+    spot, TWAP a pool's mean. All but TWAP, and MEDIAN besides, can be told to value a fund."""
 
     ROUTER = "ROUTER"
     ORACLE = "ORACLE"
     FEED = "FEED"
     MEDIAN = "MEDIAN"
+    TWAP = "TWAP"
 
 
 class DriftMode(StrEnum):
@@ -144,8 +146,48 @@ class V3State:
 
 
 @dataclass(frozen=True, slots=True)
+class V2Sums:
+    """A pair's prices summed over time, UQ112x112 times seconds mod 2^256, as of its last change at `at`, seconds mod
+    2^32. `price0` is token1 per token0."""
+
+    price0: int
+    price1: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Sums:
+    """A pool's ticks summed over time, mod 2^56: half an hour before the block and at it."""
+
+    then: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSample:
+    """What a V2 pair's prices summed up to at a block, as `V2Sums`, brought forward to the block's time."""
+
+    pool: Address
+    block: int
+    timestamp: Timestamp
+    price0: int
+    price1: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPast:
+    """What the books remember of a V2 pair. `sample` is the newest that is old enough for a mean price, `waiting` the
+    time of the oldest that is not yet, `newest` that of the last one."""
+
+    sample: PoolSample | None
+    waiting: Timestamp | None
+    newest: Timestamp | None
+
+
+@dataclass(frozen=True, slots=True)
 class Venue:
-    """A listed pool or router. `asset0`, `asset1` index `Treasury.assets`; `state` is None when it did not answer."""
+    """A listed pool or router. `asset0`, `asset1` index `Treasury.assets`; `state` is None when it did not answer,
+    `sums` when it has no mean price to tell."""
 
     index: int
     kind: VenueKind
@@ -156,6 +198,7 @@ class Venue:
     fee_pips: int
     enabled: bool
     state: V2State | V3State | None
+    sums: V2Sums | V3Sums | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +269,7 @@ class Market:
     `native` is the chain's coin in USD (for gas), None when unknown. `known_code` maps a token to the code hash
     it had when the keeper first met it. `open_intent` is the id of a transaction of this signer that is not
     settled yet. `head_age_seconds` is wall clock minus block time. `quotes` are an off-chain provider's, by asset
-    index; without those of which nobody said which coin they are.
+    index; without those of which nobody said which coin they are. `pool_past` is what the books remember of V2 pairs.
     """
 
     fund: Fund
@@ -240,6 +283,7 @@ class Market:
     known_code: dict[Address, Hash32]
     open_intent: int | None
     quotes: dict[int, Quote | Fault] = field(default_factory=dict)
+    pool_past: dict[Address, PoolPast] = field(default_factory=dict)
 
     @property
     def policy(self) -> Policy:
