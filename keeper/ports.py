@@ -21,7 +21,7 @@ from keeper.core.ledger import (
     Settlement,
     SignerState,
 )
-from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, Treasury
+from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, PoolPast, Treasury
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, Hash32, Timestamp, Wei
@@ -233,6 +233,10 @@ class Books(Protocol):
     async def symbols(self) -> dict[Address, str]: ...
     async def coins(self) -> dict[Address, CoinId]:
         """Which of a provider's coins a token is; without those of which nobody said it."""
+        ...
+
+    async def pool_past(self, at: Timestamp) -> dict[Address, PoolPast]:
+        """What earlier cycles saw of V2 pairs, as of that chain time."""
         ...
 
     async def remember_tokens(self, tokens: Sequence[tuple[Address, str, int, Hash32 | None]]) -> None: ...

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self, cast
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -37,6 +38,14 @@ def name_of_fund(value: str) -> str:
     return value
 
 
+def source_that_values(value: object) -> object:
+    """A pool's mean price is a voice beside others: no fund is valued by it. Raises ValueError."""
+    if str(value) not in ("ROUTER", "ORACLE", "FEED", "MEDIAN"):
+        raise ValueError("must be 'ROUTER', 'ORACLE', 'FEED' or 'MEDIAN'")
+    return value
+
+
+ValuingSource = Annotated[PriceSource, BeforeValidator(source_that_values)]
 Fraction = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=18)]
 # A number without an end is a mistake that would stop the keeper later: 1e999999999 as an integer fills the memory.
 Hours = Annotated[Decimal, Field(ge=0, le=87_600, decimal_places=18)]
@@ -51,7 +60,7 @@ class PolicyFields(BaseModel):
     validation.
     """
 
-    price_source: PriceSource = PriceSource.MEDIAN
+    price_source: ValuingSource = PriceSource.MEDIAN
     drift_mode: DriftMode = DriftMode.RELATIVE
     drift_threshold: Fraction = Decimal("0.15")
     total_drift_threshold: Fraction = Decimal("0.10")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from keeper.core.fees import FeeQuote
-from keeper.core.model import GuardResult, PlannedSwap, PriceVote
+from keeper.core.model import GuardResult, PlannedSwap, PoolSample, PriceVote
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
 
@@ -133,7 +133,8 @@ class CycleRecord:
 
     `decision` is the journal's decision record; `outcomes` are later records of the same transaction (such as a
     simulation's result). Block fields and `policy_version` are None when the observation failed.
-    `next_due` is chain time. `share_supply` is the treasury's total supply, for units per share.
+    `next_due` is chain time. `share_supply` is the treasury's total supply, for units per share. `samples` are what
+    later cycles need for mean prices of V2 pairs.
     """
 
     cycle_id: str
@@ -158,6 +159,7 @@ class CycleRecord:
     alerts: tuple[Alert, ...] = ()
     cleared: tuple[AlertKind, ...] = ()
     share_supply: int | None = None
+    samples: tuple[PoolSample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,14 @@ from keeper.core.model import (
     Market,
     Plan,
     PlannedSwap,
+    PoolSample,
     PriceVote,
     SequencerAnswer,
     Treasury,
     V2State,
+    V2Sums,
     V3State,
+    V3Sums,
     Venue,
 )
 from keeper.core.prices import PriceBook
@@ -46,7 +49,7 @@ def decision_body(market: Market, thought: Deliberation, chain_head: Hash32, cod
             "treasury": _treasury(market.treasury),
             "native": _native(market),
             "assets": [_asset(asset, thought) for asset in market.treasury.assets],
-            "pools": [_pool(venue) for venue in market.treasury.venues],
+            "pools": [_pool(venue, market) for venue in market.treasury.venues],
             "votes": [_vote(vote) for vote in thought.prices.votes],
             "nav_usd_e18": thought.valuation and str(thought.valuation.nav),
             "tracking_error_bps": thought.decision and plain(in_bps(thought.decision.report.te)),
@@ -193,7 +196,7 @@ def _drift(drift: AssetDrift | None) -> Body:
     }
 
 
-def _pool(venue: Venue) -> Body:
+def _pool(venue: Venue, market: Market) -> Body:
     body = {
         "kind": venue.kind.name,
         "target": venue.target,
@@ -207,7 +210,23 @@ def _pool(venue: Venue) -> Body:
             body |= {"reserve0": str(reserve0), "reserve1": str(reserve1)}
         case V3State(sqrt_price, tick, liquidity):
             body |= {"sqrt_price_x96": str(sqrt_price), "tick": str(tick), "liquidity": str(liquidity)}
+    match venue.sums:
+        case V2Sums(price0, price1, at):
+            body |= {"price0_cumulative": str(price0), "price1_cumulative": str(price1), "changed_at": str(at)}
+            past = market.pool_past.get(venue.pool)
+            body |= {} if past is None or past.sample is None else {"earlier": _sample(past.sample)}
+        case V3Sums(then, now):
+            body |= {"tick_cumulatives": [str(then), str(now)]}
     return body
+
+
+def _sample(sample: PoolSample) -> Body:
+    return {
+        "block": str(sample.block),
+        "timestamp": utc(sample.timestamp),
+        "price0_cumulative": str(sample.price0),
+        "price1_cumulative": str(sample.price1),
+    }
 
 
 def _vote(vote: PriceVote) -> Body:

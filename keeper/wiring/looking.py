@@ -15,7 +15,7 @@ from keeper.core.units import ZERO_ADDRESS
 from keeper.ports import BooksUnavailable, ChainUnavailable, MarketData, NoBooks, SignerUnavailable
 from keeper.settings import ConfigurationError, Settings, address_or_none
 from keeper.wiring.keys import Keys
-from keeper.wiring.known import Known, known_funds
+from keeper.wiring.known import Known, known_funds, past_of
 from keeper.wiring.market_data import open_market_data
 from keeper.wiring.places import check_chain, open_chain, open_library
 
@@ -38,16 +38,22 @@ async def open_sight(settings: Settings, name: str | None) -> AsyncIterator[Sigh
     fund, pinned = known.one(name)
     async with open_chain(settings) as chain, open_market_data(settings) as provider:
         await check_chain(settings, chain)
-        yield Sight(await _look(fund, pinned, known, chain, provider), chain, AbiCodec())
+        yield Sight(await _look(settings, fund, pinned, known, chain, provider), chain, AbiCodec())
 
 
 async def _look(
-    fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain, provider: MarketData | None
+    settings: Settings,
+    fund: Fund,
+    pinned: PinnedPolicy,
+    known: Known,
+    chain: EthereumChain,
+    provider: MarketData | None,
 ) -> Market:
     waiting, head = known.open_intents.get(fund.signer), await chain.head()
     wall = SystemClock().now().timestamp()
     quotes = await quotes_of(known.coins, head.timestamp, provider)
-    return await look(fund, pinned, head, wall, chain, known.known_code, waiting, quotes)
+    past = await past_of(settings, head.timestamp)
+    return await look(fund, pinned, head, wall, chain, past, waiting, quotes)
 
 
 async def examine_everything(settings: Settings) -> list[Check]:
@@ -67,7 +73,7 @@ async def examine_everything(settings: Settings) -> list[Check]:
             return [*checks, Check("funds", Health.FAIL, str(error))]
         keys.learn(known.rows)
         for fund, pinned in known.funds.values():
-            checks += await _examine_fund(fund, pinned, known, chain, provider, keys)
+            checks += await _examine_fund(settings, fund, pinned, known, chain, provider, keys)
     return checks + await _examine_permits(settings)
 
 
@@ -111,7 +117,13 @@ async def _examine_permits(settings: Settings) -> list[Check]:
 
 
 async def _examine_fund(
-    fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain, provider: MarketData | None, keys: Keys
+    settings: Settings,
+    fund: Fund,
+    pinned: PinnedPolicy,
+    known: Known,
+    chain: EthereumChain,
+    provider: MarketData | None,
+    keys: Keys,
 ) -> list[Check]:
     checks = []
     if fund.id in keys.paths:
@@ -121,7 +133,7 @@ async def _examine_fund(
         except SignerUnavailable as missing:
             checks.append(Check("key", Health.FAIL, str(missing), fund.name))
     try:
-        checks += examine(await _look(fund, pinned, known, chain, provider))
+        checks += examine(await _look(settings, fund, pinned, known, chain, provider))
     except ChainUnavailable as outage:
         checks.append(Check("observation", Health.FAIL, str(outage), fund.name))
     return checks

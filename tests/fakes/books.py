@@ -7,7 +7,7 @@ from typing import Any
 from keeper.adapters.storage.errors import Conflict
 from keeper.core.journal import content_hash
 from keeper.core.ledger import AlertKind, CycleRecord, Intent, IntentState, Job, Record
-from keeper.core.model import Fund, PinnedPolicy, Policy
+from keeper.core.model import Fund, PinnedPolicy, Policy, PoolPast
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp
 from tests.fakes import shelf as on
@@ -86,6 +86,10 @@ class FakeBooks(FakeTransactions):
                     shelf.coins = {t: c for t, c in (shelf.coins | {token: coin}).items() if c is not None}
             return changed
 
+    async def pool_past(self, at: Timestamp) -> dict[Address, PoolPast]:
+        async with self._transaction("pool_past") as shelf:
+            return on.pool_past(shelf, at)
+
     async def remember_tokens(self, tokens: Sequence[tuple[Address, str, int, Hash32 | None]]) -> None:
         async with self._transaction("remember_tokens") as shelf:
             for token, symbol, decimals, code in tokens:
@@ -106,6 +110,7 @@ class FakeBooks(FakeTransactions):
             shelf.cycles[cycle.cycle_id] = cycle
             for line in cycle.assets:
                 shelf.tokens.setdefault(line.token, (line.symbol, line.decimals, None))
+            on.keep_samples(shelf, cycle.samples)
             on.reschedule(shelf, cycle, self._now())
             on.clear_alerts(shelf, cycle.fund_id, cycle.cleared)
             on.raise_alerts(shelf, cycle.alerts)

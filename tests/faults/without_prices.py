@@ -29,6 +29,13 @@ def _pools_that_are_off() -> None:
     legs.POOL_DEVIATION = Fraction(10)  # type: ignore[misc]
 
 
+@defends("59_mean", what="a pool's mean tells on spot that was moved")
+def _mean() -> None:
+    from keeper.core import agreement
+
+    agreement._told_on = lambda live, *_: live
+
+
 @defends("60", what="a provider's outage is a vote that says nothing")
 def _outage() -> None:
     from keeper.core import votes

@@ -15,6 +15,7 @@ from keeper.adapters.storage import (
     intents,
     journal,
     policies,
+    samples,
     settlement,
     signing,
     states,
@@ -39,7 +40,7 @@ from keeper.core.ledger import (
     Settlement,
     SignerState,
 )
-from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.model import Fund, PinnedPolicy, PoolPast
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 from keeper.ports import Reply, SignedTransaction, Terms
@@ -118,6 +119,9 @@ class SqlBooks:
     ) -> dict[Address, tuple[CoinId | None, CoinId | None]]:
         """Returns what changed, before and after. Raises LookupError for a token that was never met."""
         return await self._db.write(coins.set_coins, self._now(), wanted, by)
+
+    async def pool_past(self, at: Timestamp) -> dict[Address, PoolPast]:
+        return await self._db.read(samples.pool_past, at)
 
     # ---- policies
 

@@ -10,6 +10,7 @@ from keeper.adapters.storage.alerts import clear_alerts, raise_alerts
 from keeper.adapters.storage.allocations import allocate, meet
 from keeper.adapters.storage.intents import plan_intent
 from keeper.adapters.storage.journal import append
+from keeper.adapters.storage.samples import keep_samples
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.tables import decision, price_update, scheduler_job, transaction_intent
 from keeper.adapters.storage.types import fitting_int, fitting_time, fitting_uint
@@ -26,6 +27,7 @@ def commit_cycle(db: Connection, at: datetime, cycle: CycleRecord) -> int | None
         db.execute(price_update.insert(), _vote_rows(seq, cycle))
     if cycle.block_number is not None:
         allocate(db, at, cycle.fund_id, cycle.block_number, cycle.share_supply, cycle.assets)
+    keep_samples(db, cycle.samples)
     _reschedule(db, at, cycle)
     clear_alerts(db, at, cycle.fund_id, cycle.cleared)
     raise_alerts(db, at, cycle.alerts)

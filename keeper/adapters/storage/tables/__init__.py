@@ -12,6 +12,7 @@ from keeper.adapters.storage.tables.funds import (
     policy_version,
     scheduler_job,
 )
+from keeper.adapters.storage.tables.pools import pool_sample
 from keeper.adapters.storage.tables.transactions import (
     OPEN_INTENT,
     rebalance,
@@ -36,6 +37,7 @@ __all__ = [
     "journal_head",
     "metadata",
     "policy_version",
+    "pool_sample",
     "price_update",
     "rebalance",
     "rebalance_history",
