@@ -21,7 +21,7 @@ from keeper.core.ledger import (
     Settlement,
     SignerState,
 )
-from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, PoolPast, Treasury
+from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, PoolPast, SeenPrices, Treasury
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, Hash32, Timestamp, Wei
@@ -237,6 +237,10 @@ class Books(Protocol):
 
     async def pool_past(self, at: Timestamp) -> dict[Address, PoolPast]:
         """What earlier cycles saw of V2 pairs, as of that chain time."""
+        ...
+
+    async def seen_prices(self, at: Timestamp) -> dict[int, list[SeenPrices]]:
+        """What cycles of the two hours before that chain time valued their assets by, by fund, oldest first."""
         ...
 
     async def remember_tokens(self, tokens: Sequence[tuple[Address, str, int, Hash32 | None]]) -> None: ...

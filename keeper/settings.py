@@ -74,6 +74,8 @@ class PolicyFields(BaseModel):
     high_gas_cost_usd: Annotated[UsdAmount, Field(gt=0)] = Decimal(50)
     max_price_deviation: Fraction = Decimal("0.02")
     stable_price_deviation: Fraction = Decimal("0.003")
+    major_price_deviation: Fraction = Decimal("0.01")
+    max_price_jump: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=18)] = Decimal("0.1")
     max_head_age_seconds: Annotated[int, Field(ge=0, le=10**9)] = 36
     deadline_seconds: Annotated[int, Field(ge=30, le=86_400)] = 600
     interval_minutes: Annotated[Minutes, Field(gt=0)] = Decimal(5)
@@ -107,6 +109,8 @@ class PolicyFields(BaseModel):
             high_gas_cost=usd_e18(self.high_gas_cost_usd),
             max_price_deviation=self.max_price_deviation,
             stable_price_deviation=self.stable_price_deviation,
+            major_price_deviation=self.major_price_deviation,
+            max_price_jump=self.max_price_jump,
             max_head_age_seconds=self.max_head_age_seconds,
             deadline_seconds=self.deadline_seconds,
             interval_seconds=int(self.interval_minutes * 60),

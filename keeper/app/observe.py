@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from keeper.app.quoting import Quotes, ask_quotes, of_assets
 from keeper.app.remembered import Remembered, remembered
@@ -104,6 +105,7 @@ def _market(
         known_code=dict(known.known_code),
         open_intent=open_intent,
         quotes=of_assets(treasury, quotes),
+        hour=known.hours(fund.id, treasury, seen.block.timestamp, Fraction(pinned.policy.max_price_jump)),
         pool_past={v.pool: known.pool_past[v.pool] for v in treasury.venues if v.pool in known.pool_past},
     )
 

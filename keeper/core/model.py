@@ -1,5 +1,6 @@
 """The nouns: what a fund is, what was seen of it at one block. Frozen; no behaviour beyond look-ups."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -56,7 +57,8 @@ class Policy:
     """What an operator tunes. Fractions are of 1, amounts of USD have 18 decimals, times are seconds.
 
     `max_gas` is in units of gas, for one transaction; `gas_budget` in wei, for all of a day. The breaker opens after
-    `breaker_reverts` reverts in a day, or when `breaker_loss` of NAV was lost to execution in one.
+    `breaker_reverts` reverts in a day, or when `breaker_loss` of NAV was lost to execution in one. `max_price_jump` of
+    0 switches its guard off.
     """
 
     price_source: PriceSource
@@ -73,6 +75,8 @@ class Policy:
     high_gas_cost: UsdE18
     max_price_deviation: Decimal
     stable_price_deviation: Decimal
+    major_price_deviation: Decimal
+    max_price_jump: Decimal
     max_head_age_seconds: int
     deadline_seconds: int
     interval_seconds: int
@@ -263,6 +267,32 @@ class Treasury:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenPrices:
+    """What a cycle's price book valued the fund by, by token, at its block's time."""
+
+    at: Timestamp
+    px: Mapping[Address, Px]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A price that a cycle saw."""
+
+    at: Timestamp
+    px: Px
+
+
+@dataclass(frozen=True, slots=True)
+class PriceHour:
+    """What cycles of the last hour saw of one asset: the lowest and the highest price, and the `jumps`: what was far
+    from another price of the hour before it. The newest is last."""
+
+    low: Sighting
+    high: Sighting
+    jumps: tuple[Sighting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
     """All that one cycle of one fund decides from: one block, one policy version.
 
@@ -270,6 +300,7 @@ class Market:
     it had when the keeper first met it. `open_intent` is the id of a transaction of this signer that is not
     settled yet. `head_age_seconds` is wall clock minus block time. `quotes` are an off-chain provider's, by asset
     index; without those of which nobody said which coin they are. `pool_past` is what the books remember of V2 pairs.
+    `hour` is what this fund's cycles of the last hour saw, by asset index; without those of which they saw nothing.
     """
 
     fund: Fund
@@ -284,6 +315,7 @@ class Market:
     open_intent: int | None
     quotes: dict[int, Quote | Fault] = field(default_factory=dict)
     pool_past: dict[Address, PoolPast] = field(default_factory=dict)
+    hour: dict[int, PriceHour] = field(default_factory=dict)
 
     @property
     def policy(self) -> Policy:

@@ -23,6 +23,9 @@ STABLECOINS: Final = frozenset(
     {"USDC", "USDC.e", "USDT", "DAI", "USDS", "LUSD", "FRAX", "PYUSD", "GUSD", "TUSD", "USDP"}
 )
 """Symbols of the tokens that promise one dollar; the treasury's owner lists assets, so a symbol is not anybody's."""
+MAJORS: Final = frozenset({"WETH", "WETH.e", "WBTC", "WBTC.e", "BTC.b", "BTCB", "cbBTC", "tBTC"})
+"""Symbols of ether and bitcoin, wrapped one for one: traded everywhere, so that sources agree closely. What is staked
+or restaked (wstETH) is not one: it has a price of its own, and feeds and pools for it that lag."""
 NATIVE_MAX_AGE: Final = 95_100
 """Seconds: a daily heartbeat x 1.1 + 60. The native price only serves to show gas in USD."""
 
@@ -113,7 +116,7 @@ class _Settled:
 
 
 def _settle(market: Market, asset: Asset, cast: Mapping[PriceSource, PriceVote], hub: int | None) -> _Settled:
-    source, limit = market.policy.price_source, _limit(market, asset, hub)
+    source, limit = market.policy.price_source, deviation_limit(market, asset, hub)
     if values_alone(market):
         chosen, others = source, f"PRICE_SOURCE is {source}"
         if source is PriceSource.ROUTER and asset.index == hub:
@@ -172,10 +175,15 @@ def _all_unused(cast: Mapping[PriceSource, PriceVote], fault: str) -> tuple[Pric
     return tuple(unused(vote, fault) for vote in cast.values())
 
 
-def _limit(market: Market, asset: Asset, hub: int | None) -> Fraction:
-    """A hub is compared through the others' pools and feeds, so it cannot be held to more than they are."""
-    policy, pegged = market.policy, asset.symbol in STABLECOINS and asset.index != hub
-    return Fraction(policy.stable_price_deviation if pegged else policy.max_price_deviation)
+def deviation_limit(market: Market, asset: Asset, hub: int | None) -> Fraction:
+    """How far sources may be apart. A hub is compared through the others' pools and feeds, so it cannot be held to more
+    than they are."""
+    policy = market.policy
+    if asset.index != hub and asset.symbol in STABLECOINS:
+        return Fraction(policy.stable_price_deviation)
+    if asset.index != hub and asset.symbol in MAJORS:
+        return Fraction(policy.major_price_deviation)
+    return Fraction(policy.max_price_deviation)
 
 
 # ------------------------------------------------------------------------------------------------- guards

@@ -20,8 +20,10 @@ from keeper.core.model import (
     Plan,
     PlannedSwap,
     PoolSample,
+    PriceHour,
     PriceVote,
     SequencerAnswer,
+    Sighting,
     Treasury,
     V2State,
     V2Sums,
@@ -50,6 +52,7 @@ def decision_body(market: Market, thought: Deliberation, chain_head: Hash32, cod
             "native": _native(market),
             "assets": [_asset(asset, thought) for asset in market.treasury.assets],
             "pools": [_pool(venue, market) for venue in market.treasury.venues],
+            "hour": [_hour(index, hour) for index, hour in sorted(market.hour.items())] or None,
             "votes": [_vote(vote) for vote in thought.prices.votes],
             "nav_usd_e18": thought.valuation and str(thought.valuation.nav),
             "tracking_error_bps": thought.decision and plain(in_bps(thought.decision.report.te)),
@@ -227,6 +230,20 @@ def _sample(sample: PoolSample) -> Body:
         "price0_cumulative": str(sample.price0),
         "price1_cumulative": str(sample.price1),
     }
+
+
+def _hour(asset: int, hour: PriceHour) -> Body:
+    """What the guard `price_jump` compared with."""
+    return {
+        "asset": str(asset),
+        "low": _sighting(hour.low),
+        "high": _sighting(hour.high),
+        "jumps": [_sighting(jump) for jump in hour.jumps],
+    }
+
+
+def _sighting(sighting: Sighting) -> Body:
+    return {"at": utc(sighting.at), "px": str(sighting.px)}
 
 
 def _vote(vote: PriceVote) -> Body:

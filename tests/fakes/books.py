@@ -6,8 +6,9 @@ from typing import Any
 
 from keeper.adapters.storage.errors import Conflict
 from keeper.core.journal import content_hash
+from keeper.core.jumps import REMEMBERED
 from keeper.core.ledger import AlertKind, CycleRecord, Intent, IntentState, Job, Record
-from keeper.core.model import Fund, PinnedPolicy, Policy, PoolPast
+from keeper.core.model import Fund, PinnedPolicy, Policy, PoolPast, SeenPrices
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp
 from tests.fakes import shelf as on
@@ -89,6 +90,15 @@ class FakeBooks(FakeTransactions):
     async def pool_past(self, at: Timestamp) -> dict[Address, PoolPast]:
         async with self._transaction("pool_past") as shelf:
             return on.pool_past(shelf, at)
+
+    async def seen_prices(self, at: Timestamp) -> dict[int, list[SeenPrices]]:
+        async with self._transaction("seen_prices") as shelf:
+            found: dict[int, list[SeenPrices]] = {}
+            for cycle in shelf.cycles.values():
+                px = {line.token: line.px for line in cycle.assets if line.px is not None}
+                if px and cycle.block_timestamp is not None and 0 < at - cycle.block_timestamp <= REMEMBERED:
+                    found.setdefault(cycle.fund_id, []).append(SeenPrices(cycle.block_timestamp, px))
+            return found
 
     async def remember_tokens(self, tokens: Sequence[tuple[Address, str, int, Hash32 | None]]) -> None:
         async with self._transaction("remember_tokens") as shelf:

@@ -151,6 +151,19 @@ def test_fault_63_depeg(priced: Priced) -> None:
         priced.assert_nothing_was_sent()
 
 
+def test_a_price_that_jumps_is_seen_twice(priced: Priced) -> None:
+    """A third within ten minutes, by feed and pools alike -> no trade until a later cycle sees it again."""
+    scene = priced.scene
+    scene.climate.mine()
+    assert scene.keeper("run", "--once").code == 0
+    scene.chain.market.step({"WETH": Decimal(4000)}, at=scene.chain.node.head()[1] + 600)
+    with scene.running(INTERVAL_MINUTES="1"):
+        assert "price_jump: WETH: 4" in priced.until_blocked()
+        priced.assert_nothing_was_sent()
+        scene.climate.mine(70)
+        finish(priced)
+
+
 # ------------------------------------------------------------------------------------------------------------ pools
 
 

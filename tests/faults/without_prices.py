@@ -18,7 +18,7 @@ def _age() -> None:
 def _agreement() -> None:
     from keeper.core import prices
 
-    prices._limit = lambda *_: Fraction(10)
+    prices.deviation_limit = lambda *_: Fraction(10)
 
 
 @defends("59_spot_moved_20_percent_and_two_others_agree", what="no swap goes through a pool that is off")

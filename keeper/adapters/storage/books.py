@@ -16,6 +16,7 @@ from keeper.adapters.storage import (
     journal,
     policies,
     samples,
+    seen_prices,
     settlement,
     signing,
     states,
@@ -23,8 +24,10 @@ from keeper.adapters.storage import (
 from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.policies import ParsePolicy, PolicyReader
+from keeper.adapters.storage.seen_prices import PriceReader
 from keeper.adapters.storage.types import utc_now
 from keeper.core.journal import rfc3339
+from keeper.core.jumps import REMEMBERED
 from keeper.core.ledger import (
     Alert,
     AlertKind,
@@ -40,7 +43,7 @@ from keeper.core.ledger import (
     Settlement,
     SignerState,
 )
-from keeper.core.model import Fund, PinnedPolicy, PoolPast
+from keeper.core.model import Fund, PinnedPolicy, PoolPast, SeenPrices
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 from keeper.ports import Reply, SignedTransaction, Terms
@@ -56,6 +59,7 @@ class SqlBooks:
         self._db = database
         self._parse = parse_policy
         self._policies = PolicyReader(parse_policy)
+        self._prices = PriceReader()
         self._now = now
 
     # ---- funds
@@ -122,6 +126,10 @@ class SqlBooks:
 
     async def pool_past(self, at: Timestamp) -> dict[Address, PoolPast]:
         return await self._db.read(samples.pool_past, at)
+
+    async def seen_prices(self, at: Timestamp) -> dict[int, list[SeenPrices]]:
+        since = Timestamp(at - REMEMBERED)
+        return self._prices.add(await self._db.read(seen_prices.newer, since, self._prices.after(since)), at)
 
     # ---- policies
 

@@ -64,6 +64,7 @@ def _decision_row(seq: int, at: datetime, cycle: CycleRecord) -> dict[str, Any]:
         "max_drift_bps": cycle.max_drift_bps,
         "drift": [_drift(line) for line in cycle.assets],
         "guards": [_guard(result) for result in cycle.guards],
+        "prices": {line.token: str(line.px) for line in cycle.assets if line.px is not None} or None,
     }
 
 

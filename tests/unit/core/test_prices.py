@@ -306,6 +306,28 @@ def test_median_of_two_that_agree() -> None:
     assert all(vote.used for vote in book.votes if vote.asset == WETH and vote.source is not PriceSource.TWAP)
 
 
+@pytest.mark.parametrize(
+    ("symbol", "limit"),
+    [("WETH", "1"), ("WBTC", "1"), ("cbBTC", "1"), ("wstETH", "2"), ("LINK", "2"), ("USDT", "0.3")],
+)
+def test_ether_and_bitcoin_are_held_to_less_than_what_is_made_of_them(symbol: str, limit: str) -> None:
+    market = f.with_policy(sourced(PriceSource.MEDIAN), major_price_deviation=Decimal("0.01"))
+    market = f.with_asset(market, WETH, symbol=symbol)
+    just, above = (Decimal(2_000) * (1 + (Decimal(limit) + more) / 100) for more in (Decimal(0), Decimal("0.001")))
+    assert isinstance(agree(spot_at(market, just)), PriceBook)
+    assert refused(spot_at(market, above))["price_agreement"].endswith(f"% apart, at most {limit} %")
+
+
+def test_a_hub_is_held_to_what_all_are_held_to() -> None:
+    """WETH as the hub: its spot is implied by the others' pools and feeds."""
+    tight = {"price_source": PriceSource.MEDIAN, "major_price_deviation": Decimal("0.001")}
+    market = f.with_policy(f.with_asset(f.market(), USDC, symbol="WETH"), **tight)
+    assert isinstance(agree(f.with_asset(market, WETH, symbol="LINK")), PriceBook)
+    moved = f.with_asset(spot_at(f.with_asset(market, WETH, symbol="LINK"), 2_010), WBTC, symbol="UNI")
+    moved = spot_at(moved, 40_200, WBTC)
+    assert isinstance(agree(moved), PriceBook)
+
+
 def test_median_holds_when_its_sources_are_apart() -> None:
     market = spot_at(sourced(PriceSource.MEDIAN), 2_041)
     assert "WETH: sources are 2.05 % apart, at most 2 %" in refused(market)["price_agreement"]
