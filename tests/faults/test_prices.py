@@ -151,7 +151,7 @@ def test_fault_63_depeg(priced: Priced) -> None:
         priced.assert_nothing_was_sent()
 
 
-def test_a_price_that_jumps_is_seen_twice(priced: Priced) -> None:
+def test_fault_jump_is_seen_twice(priced: Priced) -> None:
     """A third within ten minutes, by feed and pools alike -> no trade until a later cycle sees it again."""
     scene = priced.scene
     scene.climate.mine()

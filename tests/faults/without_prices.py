@@ -78,3 +78,17 @@ def _peg() -> None:
 
     gates: Any = importlib.import_module("keeper.core.guards.gates")
     gates.PEG_LOW = Fraction(0)
+
+
+@defends("sandwich", what="a swap through a pool that is against us moves it by no more than its fee")
+def _sandwich() -> None:
+    from keeper.core.planner import legs
+
+    legs.ROUNDING = Fraction(1)  # type: ignore[misc]
+
+
+@defends("jump", what="a price that jumps is seen by a second cycle")
+def _jump() -> None:
+    from keeper.core import jumps
+
+    jumps.far = lambda *_: False
