@@ -64,6 +64,17 @@ def test_a_pools_mean_speaks_when_it_has_a_past(chain: LocalChain, keeper: Keepe
         assert abs(Decimal(str(old[symbol]["price_usd"])) / usd - 1) < Decimal("0.003")
 
 
+def test_a_price_that_has_jumped_is_a_failed_check(chain: LocalChain, keeper: Keeper) -> None:
+    chain.node.mine()
+    assert keeper("run", "--once").code == 0
+    chain.market.step({"LINK": Decimal(20)}, at=chain.node.head()[1] + 600)
+    done = keeper("prices")
+    assert done.code == 3
+    assert "REFUSED  price_jump: LINK: " in done.stdout
+    link = next(asset for asset in keeper("prices", "--json").json["assets"] if asset["symbol"] == "LINK")
+    assert abs(Decimal(link["price_usd"]) - 20) < Decimal("0.1")
+
+
 def test_there_is_no_fund_that_a_mean_values(keeper: Keeper) -> None:
     done = keeper("prices", PRICE_SOURCE="TWAP")
     assert done.code == 2
