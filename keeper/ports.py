@@ -21,7 +21,8 @@ from keeper.core.ledger import (
     Settlement,
     SignerState,
 )
-from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, PoolPast, SeenPrices, Treasury
+from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, Treasury
+from keeper.core.past import PoolPast, SeenPrices
 from keeper.core.quotes import CoinId, Fault, FaultKind, Quote
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, Hash32, Timestamp, Wei

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from keeper.core.jumps import hour_of
-from keeper.core.model import PoolPast, PriceHour, SeenPrices, Treasury
+from keeper.core.model import Treasury
+from keeper.core.past import PoolPast, PriceHour, SeenPrices
 from keeper.core.units import Address, Hash32, Timestamp
 from keeper.ports import Books
 

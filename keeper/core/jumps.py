@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from keeper.core.model import PriceHour, SeenPrices, Sighting
+from keeper.core.past import PriceHour, SeenPrices, Sighting
 from keeper.core.units import Address, Px, Timestamp
 
 HOUR: Final = 3_600

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from keeper.core.fees import FeeQuote
-from keeper.core.model import GuardResult, PlannedSwap, PoolSample, PriceVote
+from keeper.core.model import GuardResult, PlannedSwap, PriceVote
+from keeper.core.past import PoolSample
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
 

@@ -1,11 +1,11 @@
 """The nouns: what a fund is, what was seen of it at one block. Frozen; no behaviour beyond look-ups."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from keeper.core.past import PoolPast, PriceHour
 from keeper.core.quotes import Fault, Quote
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
 
@@ -168,27 +168,6 @@ class V3Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolSample:
-    """What a V2 pair's prices summed up to at a block, as `V2Sums`, brought forward to the block's time."""
-
-    pool: Address
-    block: int
-    timestamp: Timestamp
-    price0: int
-    price1: int
-
-
-@dataclass(frozen=True, slots=True)
-class PoolPast:
-    """What the books remember of a V2 pair. `sample` is the newest that is old enough for a mean price, `waiting` the
-    time of the oldest that is not yet, `newest` that of the last one."""
-
-    sample: PoolSample | None
-    waiting: Timestamp | None
-    newest: Timestamp | None
-
-
-@dataclass(frozen=True, slots=True)
 class Venue:
     """A listed pool or router. `asset0`, `asset1` index `Treasury.assets`; `state` is None when it did not answer,
     `sums` when it has no mean price to tell."""
@@ -264,32 +243,6 @@ class Treasury:
     assets: tuple[Asset, ...]
     venues: tuple[Venue, ...]
     sequencer: SequencerAnswer | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SeenPrices:
-    """What a cycle's price book valued the fund by, by token, at its block's time."""
-
-    at: Timestamp
-    px: Mapping[Address, Px]
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A price that a cycle saw."""
-
-    at: Timestamp
-    px: Px
-
-
-@dataclass(frozen=True, slots=True)
-class PriceHour:
-    """What cycles of the last hour saw of one asset: the lowest and the highest price, and the `jumps`: what was far
-    from another price of the hour before it. The newest is last."""
-
-    low: Sighting
-    high: Sighting
-    jumps: tuple[Sighting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

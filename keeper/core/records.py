@@ -19,11 +19,8 @@ from keeper.core.model import (
     Market,
     Plan,
     PlannedSwap,
-    PoolSample,
-    PriceHour,
     PriceVote,
     SequencerAnswer,
-    Sighting,
     Treasury,
     V2State,
     V2Sums,
@@ -31,6 +28,7 @@ from keeper.core.model import (
     V3Sums,
     Venue,
 )
+from keeper.core.past import PoolSample, PriceHour, Sighting
 from keeper.core.prices import PriceBook
 from keeper.core.units import Hash32, in_bps
 from keeper.core.words import plain, utc

@@ -11,7 +11,8 @@ from typing import Final
 from keeper.core import spot
 from keeper.core.amm import v3, v3_ticks
 from keeper.core.hub import venues_between
-from keeper.core.model import Market, PoolPast, PoolSample, V2State, V2Sums, V3Sums, Venue
+from keeper.core.model import Market, V2State, V2Sums, V3Sums, Venue
+from keeper.core.past import PoolPast, PoolSample
 from keeper.core.units import Address, Px, Timestamp
 from keeper.core.words import utc
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.core.model import Fund, SeenPrices
+from keeper.core.model import Fund
+from keeper.core.past import SeenPrices
 from keeper.core.units import Px, Timestamp
 from tests.adapters.kept import Kept
 from tests.adapters.storage import scenes

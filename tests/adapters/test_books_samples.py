@@ -2,7 +2,8 @@
 
 import pytest
 
-from keeper.core.model import Fund, PoolPast, PoolSample
+from keeper.core.model import Fund
+from keeper.core.past import PoolPast, PoolSample
 from keeper.core.units import Address, Timestamp
 from tests.adapters.kept import Kept
 from tests.adapters.storage import scenes

@@ -8,7 +8,8 @@ from keeper.adapters.storage.errors import Conflict
 from keeper.core.journal import content_hash
 from keeper.core.jumps import REMEMBERED
 from keeper.core.ledger import AlertKind, CycleRecord, Intent, IntentState, Job, Record
-from keeper.core.model import Fund, PinnedPolicy, Policy, PoolPast, SeenPrices
+from keeper.core.model import Fund, PinnedPolicy, Policy
+from keeper.core.past import PoolPast, SeenPrices
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp
 from tests.fakes import shelf as on

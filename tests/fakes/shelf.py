@@ -22,7 +22,8 @@ from keeper.core.ledger import (
     SignerState,
     SwapFill,
 )
-from keeper.core.model import Fund, PinnedPolicy, PoolPast, PoolSample
+from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.past import PoolPast, PoolSample
 from keeper.core.quotes import CoinId
 from keeper.core.twap import LONGEST_WINDOW, SAMPLE_SECONDS, TWAP_WINDOW
 from keeper.core.units import Address, Hash32, Timestamp

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.core.jumps import confirmed, far, furthest, hour_of
-from keeper.core.model import SeenPrices
+from keeper.core.past import SeenPrices
 from keeper.core.units import Px, Timestamp
 from tests.factories import NOW, address
 

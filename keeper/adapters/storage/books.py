@@ -43,7 +43,8 @@ from keeper.core.ledger import (
     Settlement,
     SignerState,
 )
-from keeper.core.model import Fund, PinnedPolicy, PoolPast, SeenPrices
+from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.past import PoolPast, SeenPrices
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 from keeper.ports import Reply, SignedTransaction, Terms

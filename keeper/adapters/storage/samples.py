@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Insert, Row, and_, bindparam, case, delete, f
 
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.tables import pool_sample
-from keeper.core.model import PoolPast, PoolSample
+from keeper.core.past import PoolPast, PoolSample
 from keeper.core.twap import LONGEST_WINDOW, SAMPLE_SECONDS, TWAP_WINDOW
 from keeper.core.units import Address, Timestamp
 

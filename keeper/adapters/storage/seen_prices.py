@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from keeper.adapters.storage.tables import decision
 from keeper.core.jumps import REMEMBERED
-from keeper.core.model import SeenPrices
+from keeper.core.past import SeenPrices
 from keeper.core.units import Px, Timestamp
 
 _row = decision.c

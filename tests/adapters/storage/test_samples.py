@@ -8,7 +8,8 @@ from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.samples import KEPT_SECONDS
 from keeper.adapters.storage.tables import pool_sample
 from keeper.adapters.storage.types import UINT256_MAX
-from keeper.core.model import Fund, PoolPast, PoolSample
+from keeper.core.model import Fund
+from keeper.core.past import PoolPast, PoolSample
 from keeper.core.units import Address, Timestamp
 from tests.adapters.storage import scenes
 from tests.factories import address

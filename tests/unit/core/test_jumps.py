@@ -11,7 +11,8 @@ from keeper.core.guards.gates import gates
 from keeper.core.journal import GENESIS
 from keeper.core.jumps import hour_of
 from keeper.core.ledger import Action
-from keeper.core.model import GuardResult, Market, PriceHour, PriceSource, SeenPrices, Sighting, Verdict
+from keeper.core.model import GuardResult, Market, PriceSource, Verdict
+from keeper.core.past import PriceHour, SeenPrices, Sighting
 from keeper.core.prices import agree
 from keeper.core.quotes import CoinId, Quote
 from keeper.core.records import decision_body

@@ -7,8 +7,9 @@ import pytest
 
 from keeper.core import twap
 from keeper.core.amm.v3_ticks import MAX_TICK, MIN_TICK, sqrt_price_at
-from keeper.core.model import Market, PoolPast, PoolSample, PriceSource, PriceVote, V2State, V2Sums, V3State, V3Sums
+from keeper.core.model import Market, PriceSource, PriceVote, V2State, V2Sums, V3State, V3Sums
 from keeper.core.model import VenueKind as Kind
+from keeper.core.past import PoolPast, PoolSample
 from keeper.core.units import E18, Timestamp
 from keeper.core.votes import votes
 from tests import factories as f

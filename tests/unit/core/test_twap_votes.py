@@ -8,8 +8,9 @@ import pytest
 
 from keeper.core.deliberation import deliberate
 from keeper.core.journal import GENESIS, canonical
-from keeper.core.model import Market, PoolPast, PoolSample, PriceSource, PriceVote, V2State, V2Sums, V3State, V3Sums
+from keeper.core.model import Market, PriceSource, PriceVote, V2State, V2Sums, V3State, V3Sums
 from keeper.core.model import VenueKind as Kind
+from keeper.core.past import PoolPast, PoolSample
 from keeper.core.prices import PriceBook, PricesRefused, agree
 from keeper.core.records import decision_body
 from keeper.core.twap import px_of
