@@ -24,6 +24,7 @@ from keeper.core.ledger import (
     SignerState,
 )
 from keeper.core.model import Block, FeedAnswer, Fund, PinnedPolicy, PlannedSwap, Treasury
+from keeper.core.past import PoolPast, SeenPrices
 from keeper.core.quotes import CoinId
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, Bps, Hash32, Timestamp, Wei
@@ -228,6 +229,14 @@ class Books(Protocol):
     async def symbols(self) -> dict[Address, str]: ...
     async def coins(self) -> dict[Address, CoinId]:
         """Which of a provider's coins a token is; without those of which nobody said it."""
+        ...
+
+    async def pool_past(self, at: Timestamp) -> dict[Address, PoolPast]:
+        """What earlier cycles saw of V2 pairs, as of that chain time."""
+        ...
+
+    async def seen_prices(self, at: Timestamp) -> dict[int, list[SeenPrices]]:
+        """What cycles of the two hours before that chain time valued their assets by, by fund, oldest first."""
         ...
 
     async def remember_tokens(self, tokens: Sequence[tuple[Address, str, int, Hash32 | None]]) -> None: ...

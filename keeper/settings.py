@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self, cast
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -37,6 +38,14 @@ def name_of_fund(value: str) -> str:
     return value
 
 
+def source_that_values(value: object) -> object:
+    """A pool's mean price is a voice beside others: no fund is valued by it. Raises ValueError."""
+    if str(value) not in ("ROUTER", "ORACLE", "FEED", "MEDIAN"):
+        raise ValueError("must be 'ROUTER', 'ORACLE', 'FEED' or 'MEDIAN'")
+    return value
+
+
+ValuingSource = Annotated[PriceSource, BeforeValidator(source_that_values)]
 Fraction = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=18)]
 # A number without an end is a mistake that would stop the keeper later: 1e999999999 as an integer fills the memory.
 Hours = Annotated[Decimal, Field(ge=0, le=87_600, decimal_places=18)]
@@ -51,7 +60,7 @@ class PolicyFields(BaseModel):
     validation.
     """
 
-    price_source: PriceSource = PriceSource.MEDIAN
+    price_source: ValuingSource = PriceSource.MEDIAN
     drift_mode: DriftMode = DriftMode.RELATIVE
     drift_threshold: Fraction = Decimal("0.15")
     total_drift_threshold: Fraction = Decimal("0.10")
@@ -65,6 +74,8 @@ class PolicyFields(BaseModel):
     high_gas_cost_usd: Annotated[UsdAmount, Field(gt=0)] = Decimal(50)
     max_price_deviation: Fraction = Decimal("0.02")
     stable_price_deviation: Fraction = Decimal("0.003")
+    major_price_deviation: Fraction = Decimal("0.01")
+    max_price_jump: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=18)] = Decimal("0.1")
     max_head_age_seconds: Annotated[int, Field(ge=0, le=10**9)] = 36
     deadline_seconds: Annotated[int, Field(ge=30, le=86_400)] = 600
     interval_minutes: Annotated[Minutes, Field(gt=0)] = Decimal(5)
@@ -98,6 +109,8 @@ class PolicyFields(BaseModel):
             high_gas_cost=usd_e18(self.high_gas_cost_usd),
             max_price_deviation=self.max_price_deviation,
             stable_price_deviation=self.stable_price_deviation,
+            major_price_deviation=self.major_price_deviation,
+            max_price_jump=self.max_price_jump,
             max_head_age_seconds=self.max_head_age_seconds,
             deadline_seconds=self.deadline_seconds,
             interval_seconds=int(self.interval_minutes * 60),

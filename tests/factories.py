@@ -76,6 +76,8 @@ def policy(**changes: Any) -> Policy:
             high_gas_cost=usd(50),
             max_price_deviation=Decimal("0.02"),
             stable_price_deviation=Decimal("0.003"),
+            major_price_deviation=Decimal("0.02"),  # as of all others, but where a test is about it
+            max_price_jump=Decimal("0.1"),
             max_head_age_seconds=36,
             deadline_seconds=600,
             interval_seconds=300,

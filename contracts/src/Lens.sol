@@ -18,8 +18,10 @@ import {IRouterFactory, Venues} from "./libraries/Venues.sol";
 ///         whatever one of them does, the others' answers are whole. It keeps no state and needs no constructor, so
 ///         its runtime code works at any address.
 contract Lens is ILens {
-    /// What one fund may cost: 64 assets and as many venues stay below it.
+    /// What one fund may cost: 64 assets and as many venues stay below it, long histories of V3 pools included.
     uint256 private constant FUND_GAS = 8_000_000;
+    /// Seconds back from which a V3 pool is asked for its mean price.
+    uint32 private constant TWAP_WINDOW = 1_800;
     /// Bytes of a token's answer to `symbol()` that are looked at.
     uint256 private constant SYMBOL_BYTES = 256;
 
@@ -168,8 +170,12 @@ contract Lens is ILens {
         state.feePips = venue.feePips;
         state.enabled = venue.enabled;
         state.pool = _pool(venue, assets);
-        if (Venues.isV2(venue.kind)) _readV2(state);
+        bool isV2 = Venues.isV2(venue.kind);
+        if (isV2) _readV2(state);
         else _readV3(state);
+        if (!state.ok || !venue.enabled) return;
+        if (isV2) _readV2Sums(state);
+        else _readV3Sums(state);
     }
 
     /// @dev The venue itself, or the pool that a router finds in its factory; zero when it finds none.
@@ -198,5 +204,25 @@ contract Lens is ILens {
             Probe.read(state.pool, abi.encodeWithSignature("liquidity()"), 1);
         if (!slotOk || !liquidityOk) return;
         (state.ok, state.a, state.b, state.c) = (true, slot[0], slot[1], liquidity[0]);
+    }
+
+    /// @dev As of the pair's last change, whose time is `c`: what has come since follows from the reserves.
+    function _readV2Sums(VenueState memory state) private view {
+        (bool ok0, uint256[5] memory sum0) =
+            Probe.read(state.pool, abi.encodeCall(IUniswapV2Pair.price0CumulativeLast, ()), 1);
+        (bool ok1, uint256[5] memory sum1) =
+            Probe.read(state.pool, abi.encodeCall(IUniswapV2Pair.price1CumulativeLast, ()), 1);
+        if (ok0 && ok1) (state.sumsOk, state.sum0, state.sum1) = (true, sum0[0], sum1[0]);
+    }
+
+    /// @dev Two arrays come back; the first five words are both offsets, the first one's length and its two elements.
+    ///      A pool whose observations do not reach back so far reverts with `OLD`.
+    function _readV3Sums(VenueState memory state) private view {
+        uint32[] memory ago = new uint32[](2);
+        ago[0] = TWAP_WINDOW;
+        (bool ok, uint256[5] memory answer) =
+            Probe.read(state.pool, abi.encodeWithSignature("observe(uint32[])", ago), 5);
+        if (!ok || answer[0] != 64 || answer[2] != 2) return;
+        (state.sumsOk, state.sum0, state.sum1) = (true, answer[3], answer[4]);
     }
 }

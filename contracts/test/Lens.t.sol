@@ -125,6 +125,63 @@ contract LensTest is World {
         same(v.c, c, "c");
     }
 
+    /// @dev V2 tells its sums as of its last change, V3 those of now and of 1,800 s ago. Whoever is not enabled is not
+    ///      asked: it has no voice.
+    function test_sums_of_prices_over_time() public {
+        ITreasury.Venue[] memory venues = treasury.snapshot().venues;
+        IUniswapV3Pool pool = IUniswapV3Pool(venues[V3_POOL].target);
+        IUniswapV2Pair pair = IUniswapV2Pair(venues[V2_PAIR].target);
+        pass(3_600);
+        pair.sync();
+        vm.prank(GUARDIAN);
+        treasury.disableVenue(USDT_V2_PAIR);
+        ILens.VenueState[] memory states = _fund().venues;
+
+        uint32[] memory ago = new uint32[](2);
+        ago[0] = 1_800;
+        (int56[] memory ticks,) = pool.observe(ago);
+        holds(ticks[0] != ticks[1], "the price is not one to one");
+        _sums(states[V3_POOL], uint256(int256(ticks[0])), uint256(int256(ticks[1])));
+        _sums(states[V3_ROUTER], uint256(int256(ticks[0])), uint256(int256(ticks[1])));
+        holds(pair.price0CumulativeLast() > 0, "time has passed");
+        _sums(states[V2_PAIR], pair.price0CumulativeLast(), pair.price1CumulativeLast());
+        _sums(states[V2_ROUTER], pair.price0CumulativeLast(), pair.price1CumulativeLast());
+        holds(states[USDT_V2_PAIR].ok && !states[USDT_V2_PAIR].sumsOk, "not asked");
+        same(states[USDT_V2_PAIR].sum0 + states[USDT_V2_PAIR].sum1, 0, "zeros");
+    }
+
+    /// @dev Room for one observation, which a swap has just overwritten: `OLD`. Everything else is told.
+    function test_a_history_that_is_too_short() public {
+        address pool = treasury.snapshot().venues[V3_POOL].target;
+        pass(3_600);
+        uint32[] memory ago = new uint32[](2);
+        ago[0] = 1_800;
+        vm.mockCallRevert(
+            pool, abi.encodeWithSignature("observe(uint32[])", ago), abi.encodeWithSignature("Error(string)", "OLD")
+        );
+        ILens.VenueState memory v = _fund().venues[V3_POOL];
+        holds(v.ok && v.a != 0 && v.c != 0, "its price and liquidity are told");
+        holds(!v.sumsOk && v.sum0 == 0 && v.sum1 == 0, "its sums are not had");
+    }
+
+    /// @dev Arrays of another shape are not taken for sums.
+    function test_sums_of_another_shape() public {
+        address pool = treasury.snapshot().venues[V3_POOL].target;
+        uint32[] memory ago = new uint32[](2);
+        ago[0] = 1_800;
+        bytes memory question = abi.encodeWithSignature("observe(uint32[])", ago);
+        vm.mockCall(pool, question, abi.encode(uint256(64), uint256(96), uint256(0), uint256(2), uint256(7)));
+        holds(!_fund().venues[V3_POOL].sumsOk, "no two elements");
+        vm.mockCall(pool, question, abi.encode(uint256(96), uint256(64), uint256(2), uint256(2), uint256(7)));
+        holds(!_fund().venues[V3_POOL].sumsOk, "elsewhere");
+    }
+
+    function _sums(ILens.VenueState memory v, uint256 sum0, uint256 sum1) private pure {
+        holds(v.sumsOk, "sums are there");
+        same(v.sum0, sum0, "sum0");
+        same(v.sum1, sum1, "sum1");
+    }
+
     function test_tokens() public {
         address[] memory list = new address[](4);
         (list[0], list[1], list[2]) = (token[USDT], token[WETH], address(new OldToken()));

@@ -11,6 +11,7 @@ from keeper.core.drift import DriftReport
 from keeper.core.ledger import Action, Alert, AlertKind, AssetLine, CycleRecord, NewIntent, Record, RecordKind
 from keeper.core.model import Market, Treasury
 from keeper.core.prices import PriceBook, PricesRefused
+from keeper.core.twap import samples_due
 from keeper.core.units import Bps, Px, Timestamp, in_bps
 from keeper.core.valuation import Valuation
 
@@ -50,6 +51,7 @@ def draft(
         intent=intent,
         next_due=Timestamp(market.block.timestamp + market.policy.interval_seconds),
         share_supply=market.treasury.total_supply,
+        samples=samples_due(market),
         alerts=(alerts := alerts_of(market, thought, action, reason)),
         cleared=cleared_by(thought, action, alerts),
     )

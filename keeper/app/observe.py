@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from keeper.app.quoting import Quotes, ask_quotes, of_assets
+from keeper.app.remembered import Remembered, remembered
 from keeper.app.world import World
 from keeper.core.model import Block, Fund, Market, PinnedPolicy, Treasury
 from keeper.core.units import Address, Hash32
@@ -30,12 +32,12 @@ async def observe(funds: Sequence[Fund], block: Block, world: World) -> dict[int
         async with asyncio.TaskGroup() as questions:
             chain = questions.create_task(_ask_chain(funds, block, world))
             versions = questions.create_task(world.books.policies())
-            code = questions.create_task(world.books.known_code())
+            past = questions.create_task(remembered(world.books, block.timestamp))
             opened = questions.create_task(world.books.open_intents())
             quoted = questions.create_task(_ask_provider(funds, versions, block, world))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    seen, policies, known_code, intents = chain.result(), versions.result(), code.result(), opened.result()
+    seen, policies, known, intents = chain.result(), versions.result(), past.result(), opened.result()
     if isinstance(seen, Unobserved):
         return {fund.id: seen for fund in funds}
 
@@ -50,9 +52,9 @@ async def observe(funds: Sequence[Fund], block: Block, world: World) -> dict[int
             markets[fund.id] = Unobserved(f"fund {fund.name} has no policy yet")
             continue
         markets[fund.id] = _market(
-            fund, policies[fund.id], seen, treasury, wall, known_code, open_by_signer.get(fund.signer), quotes
+            fund, policies[fund.id], seen, treasury, wall, known, open_by_signer.get(fund.signer), quotes
         )
-    await _remember(markets, known_code, world)
+    await _remember(markets, known.known_code, world)
     return markets
 
 
@@ -62,7 +64,7 @@ async def look(
     block: Block,
     wall: float,
     chain: Chain,
-    known_code: Mapping[Address, Hash32],
+    known: Remembered,
     open_intent: int | None,
     quotes: Quotes,
 ) -> Market:
@@ -74,7 +76,7 @@ async def look(
     treasury = seen.treasuries[0]
     if treasury is None:
         raise ChainUnavailable(nobody(fund, block))
-    return _market(fund, pinned, seen, treasury, wall, known_code, open_intent, quotes)
+    return _market(fund, pinned, seen, treasury, wall, known, open_intent, quotes)
 
 
 def nobody(fund: Fund, block: Block) -> str:
@@ -87,7 +89,7 @@ def _market(
     seen: Observation,
     treasury: Treasury,
     wall: float,
-    known_code: Mapping[Address, Hash32],
+    known: Remembered,
     open_intent: int | None,
     quotes: Quotes,
 ) -> Market:
@@ -100,9 +102,11 @@ def _market(
         treasury=treasury,
         native=seen.native,
         wrapped_native=seen.wrapped_native,
-        known_code=dict(known_code),
+        known_code=dict(known.known_code),
         open_intent=open_intent,
         quotes=of_assets(treasury, quotes),
+        hour=known.hours(fund.id, treasury, seen.block.timestamp, Fraction(pinned.policy.max_price_jump)),
+        pool_past={v.pool: known.pool_past[v.pool] for v in treasury.venues if v.pool in known.pool_past},
     )
 
 

@@ -10,6 +10,7 @@ from keeper.app.alarms import gas_alert
 from keeper.app.journal import asset_lines
 from keeper.app.observe import look
 from keeper.app.quoting import ask_quotes
+from keeper.app.remembered import remembered
 from keeper.app.world import World
 from keeper.core import fees
 from keeper.core.drift import drift
@@ -114,6 +115,6 @@ async def _market_at(intent: Intent, receipt: Receipt, world: World) -> Market:
     block = await world.chain.block(receipt.block_number)
     if block is None or block.hash != receipt.block_hash:
         raise ChainUnavailable(f"block {receipt.block_number} of the receipt is gone")
-    pinned, known_code = await world.books.policy(fund.id), await world.books.known_code()
+    pinned, known = await world.books.policy(fund.id), await remembered(world.books, block.timestamp)
     quotes = await ask_quotes([pinned.policy], block.timestamp, world)
-    return await look(fund, pinned, block, block.timestamp, world.chain, known_code, intent.id, quotes)
+    return await look(fund, pinned, block, block.timestamp, world.chain, known, intent.id, quotes)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from keeper.core.fees import FeeQuote
 from keeper.core.index.states import Reweighting
 from keeper.core.model import GuardResult, PlannedSwap, PriceVote
+from keeper.core.past import PoolSample
 from keeper.core.replies import ReplyKind
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
 
@@ -149,6 +150,7 @@ class CycleRecord:
     simulation's result). Block fields and `policy_version` are None when the observation failed.
     `next_due` is chain time. `share_supply` is the treasury's total supply, for units per share. `reweighting` makes it
     a look at the index instead of a look at drift: then `next_due` is the look's, and the fund's other schedule stays.
+    `samples` are what later cycles need for mean prices of V2 pairs.
     """
 
     cycle_id: str
@@ -174,6 +176,7 @@ class CycleRecord:
     cleared: tuple[AlertKind, ...] = ()
     share_supply: int | None = None
     reweighting: Reweighting | None = None
+    samples: tuple[PoolSample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from keeper.core.past import PoolPast, PriceHour
 from keeper.core.quotes import Fault, Quote
 from keeper.core.units import Address, BaseUnits, Bps, Hash32, Px, Timestamp, UsdE18, Wei
 
@@ -22,12 +23,14 @@ class VenueKind(IntEnum):
 
 
 class PriceSource(StrEnum):
-    """What values the fund. ORACLE is an off-chain provider, FEED the treasury's own feeds, ROUTER pool spot."""
+    """Who says what an asset is worth. ORACLE is an off-chain provider, FEED the treasury's own feeds, ROUTER pool
+    spot, TWAP a pool's mean. All but TWAP, and MEDIAN besides, can be told to value a fund."""
 
     ROUTER = "ROUTER"
     ORACLE = "ORACLE"
     FEED = "FEED"
     MEDIAN = "MEDIAN"
+    TWAP = "TWAP"
 
 
 class DriftMode(StrEnum):
@@ -54,7 +57,8 @@ class Policy:
     """What an operator tunes. Fractions are of 1, amounts of USD have 18 decimals, times are seconds.
 
     `max_gas` is in units of gas, for one transaction; `gas_budget` in wei, for all of a day. The breaker opens after
-    `breaker_reverts` reverts in a day, or when `breaker_loss` of NAV was lost to execution in one.
+    `breaker_reverts` reverts in a day, or when `breaker_loss` of NAV was lost to execution in one. `max_price_jump` of
+    0 switches its guard off.
     """
 
     price_source: PriceSource
@@ -71,6 +75,8 @@ class Policy:
     high_gas_cost: UsdE18
     max_price_deviation: Decimal
     stable_price_deviation: Decimal
+    major_price_deviation: Decimal
+    max_price_jump: Decimal
     max_head_age_seconds: int
     deadline_seconds: int
     interval_seconds: int
@@ -144,8 +150,27 @@ class V3State:
 
 
 @dataclass(frozen=True, slots=True)
+class V2Sums:
+    """A pair's prices summed over time, UQ112x112 times seconds mod 2^256, as of its last change at `at`, seconds mod
+    2^32. `price0` is token1 per token0."""
+
+    price0: int
+    price1: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Sums:
+    """A pool's ticks summed over time, mod 2^56: half an hour before the block and at it."""
+
+    then: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Venue:
-    """A listed pool or router. `asset0`, `asset1` index `Treasury.assets`; `state` is None when it did not answer."""
+    """A listed pool or router. `asset0`, `asset1` index `Treasury.assets`; `state` is None when it did not answer,
+    `sums` when it has no mean price to tell."""
 
     index: int
     kind: VenueKind
@@ -156,6 +181,7 @@ class Venue:
     fee_pips: int
     enabled: bool
     state: V2State | V3State | None
+    sums: V2Sums | V3Sums | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +252,8 @@ class Market:
     `native` is the chain's coin in USD (for gas), None when unknown. `known_code` maps a token to the code hash
     it had when the keeper first met it. `open_intent` is the id of a transaction of this signer that is not
     settled yet. `head_age_seconds` is wall clock minus block time. `quotes` are an off-chain provider's, by asset
-    index; without those of which nobody said which coin they are.
+    index; without those of which nobody said which coin they are. `pool_past` is what the books remember of V2 pairs.
+    `hour` is what this fund's cycles of the last hour saw, by asset index; without those of which they saw nothing.
     """
 
     fund: Fund
@@ -240,6 +267,8 @@ class Market:
     known_code: dict[Address, Hash32]
     open_intent: int | None
     quotes: dict[int, Quote | Fault] = field(default_factory=dict)
+    pool_past: dict[Address, PoolPast] = field(default_factory=dict)
+    hour: dict[int, PriceHour] = field(default_factory=dict)
 
     @property
     def policy(self) -> Policy:

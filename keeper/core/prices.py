@@ -1,14 +1,16 @@
 """Votes of the price sources -> one price book, or a refusal. Fails closed: what is missing or off is never 0.
 
 The treasury values every swap by its own feeds, whatever the keeper believes: a feed that it would refuse stops the
-fund under every PRICE_SOURCE. Pool spot can veto, and on test chains value; elsewhere it never stands alone.
+fund under every PRICE_SOURCE. Pool spot can veto, and on test chains value; elsewhere it never stands alone. A pool's
+mean never values a fund by itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
+from keeper.core.agreement import agreed_of
 from keeper.core.hub import hub_of, is_idle
 from keeper.core.model import LOCAL_CHAIN_ID, Asset, FeedAnswer, GuardResult, Market, PriceSource, PriceVote, Verdict
 from keeper.core.units import Px, Timestamp, UsdE18, px_from_answer
@@ -21,6 +23,9 @@ STABLECOINS: Final = frozenset(
     {"USDC", "USDC.e", "USDT", "DAI", "USDS", "LUSD", "FRAX", "PYUSD", "GUSD", "TUSD", "USDP"}
 )
 """Symbols of the tokens that promise one dollar; the treasury's owner lists assets, so a symbol is not anybody's."""
+MAJORS: Final = frozenset({"WETH", "WETH.e", "WBTC", "WBTC.e", "BTC.b", "BTCB", "cbBTC", "tBTC"})
+"""Symbols of ether and bitcoin, wrapped one for one: traded everywhere, so that sources agree closely. What is staked
+or restaked (wstETH) is not one: it has a price of its own, and feeds and pools for it that lag."""
 NATIVE_MAX_AGE: Final = 95_100
 """Seconds: a daily heartbeat x 1.1 + 60. The native price only serves to show gas in USD."""
 
@@ -92,6 +97,7 @@ def _native_px(market: Market, px: tuple[Px | None, ...]) -> UsdE18 | None:
 # -------------------------------------------------------------------------------------------------- rules
 
 _MOST_TRUSTED_FIRST: Final = (PriceSource.FEED, PriceSource.ORACLE, PriceSource.ROUTER)
+"""Those that say what an asset is worth now. TWAP joins what they agree on, see `agreement`."""
 _COUNT: Final = {2: "two", 3: "three"}
 _NO_ORACLE: Final = "ORACLE says nothing: MARKET_DATA is off, or `keeper funds coins` does not say which coin it is"
 
@@ -110,7 +116,7 @@ class _Settled:
 
 
 def _settle(market: Market, asset: Asset, cast: Mapping[PriceSource, PriceVote], hub: int | None) -> _Settled:
-    source, limit = market.policy.price_source, _limit(market, asset, hub)
+    source, limit = market.policy.price_source, deviation_limit(market, asset, hub)
     if values_alone(market):
         chosen, others = source, f"PRICE_SOURCE is {source}"
         if source is PriceSource.ROUTER and asset.index == hub:
@@ -118,7 +124,7 @@ def _settle(market: Market, asset: Asset, cast: Mapping[PriceSource, PriceVote],
         return _alone(cast, chosen, others, limit)
     voices = [cast[each] for each in _MOST_TRUSTED_FIRST if each in cast]
     believed = [vote for vote in voices if vote.used]
-    agreed = _agreed(believed, limit)
+    agreed = agreed_of(believed, cast[PriceSource.TWAP], limit)
     if len(believed) < 2:
         silent = "; ".join(f"{vote.source}: {vote.reason}" for vote in voices if not vote.used)
         speak = "only one" if believed else "none"
@@ -161,43 +167,6 @@ def _alone(cast: Mapping[PriceSource, PriceVote], chosen: PriceSource, others: s
     return _Settled(own.px if own.used else None, told, apart, limit, "" if own.used else own.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class _Agreed:
-    """`kept` agree, and `px` is their median, rounded down; empty when no two do. `deviation` is how far apart the two
-    are, or how far the furthest of those that count is from the median; of all when none count."""
-
-    kept: tuple[PriceVote, ...]
-    px: Px | None
-    deviation: Fraction | None
-    dropped: Mapping[PriceSource, Fraction]
-
-
-def _agreed(believed: Sequence[PriceVote], limit: Fraction) -> _Agreed:
-    """Those within `limit` of the median of all, if they are two or more. Of two none can be the one that is off."""
-    px = {vote.source: vote.px for vote in believed if vote.px is not None}
-    if len(px) < 2:
-        return _Agreed((), None, None, {})
-    if len(px) == 2:
-        first, second = px.values()
-        apart = Fraction(abs(second - first), first)
-        kept = tuple(believed) if apart <= limit else ()
-        return _Agreed(kept, _median(list(px.values())) if kept else None, apart, {})
-    middle = _median(list(px.values()))
-    off = {source: Fraction(abs(each - middle), middle) for source, each in px.items()}
-    kept = tuple(vote for vote in believed if off[vote.source] <= limit)
-    if len(kept) < 2:
-        return _Agreed((), None, max(off.values()), {})
-    dropped = {source: far for source, far in off.items() if far > limit}
-    agreed_px = _median([px[vote.source] for vote in kept])
-    return _Agreed(kept, agreed_px, max(off[vote.source] for vote in kept), dropped)
-
-
-def _median(prices: list[Px]) -> Px:
-    """Rounded down between two."""
-    ordered, half = sorted(prices), len(prices) // 2
-    return ordered[half] if len(prices) % 2 else Px((ordered[half - 1] + ordered[half]) // 2)
-
-
 def _off(source: PriceSource, dropped: Mapping[PriceSource, Fraction]) -> str:
     return f"is {percent(dropped[source])} % off the others" if source in dropped else ""
 
@@ -206,10 +175,15 @@ def _all_unused(cast: Mapping[PriceSource, PriceVote], fault: str) -> tuple[Pric
     return tuple(unused(vote, fault) for vote in cast.values())
 
 
-def _limit(market: Market, asset: Asset, hub: int | None) -> Fraction:
-    """A hub is compared through the others' pools and feeds, so it cannot be held to more than they are."""
-    policy, pegged = market.policy, asset.symbol in STABLECOINS and asset.index != hub
-    return Fraction(policy.stable_price_deviation if pegged else policy.max_price_deviation)
+def deviation_limit(market: Market, asset: Asset, hub: int | None) -> Fraction:
+    """How far sources may be apart. A hub is compared through the others' pools and feeds, so it cannot be held to more
+    than they are."""
+    policy = market.policy
+    if asset.index != hub and asset.symbol in STABLECOINS:
+        return Fraction(policy.stable_price_deviation)
+    if asset.index != hub and asset.symbol in MAJORS:
+        return Fraction(policy.major_price_deviation)
+    return Fraction(policy.max_price_deviation)
 
 
 # ------------------------------------------------------------------------------------------------- guards

@@ -23,9 +23,12 @@ from keeper.core.model import (
     SequencerAnswer,
     Treasury,
     V2State,
+    V2Sums,
     V3State,
+    V3Sums,
     Venue,
 )
+from keeper.core.past import PoolSample, PriceHour, Sighting
 from keeper.core.prices import PriceBook
 from keeper.core.units import Hash32, in_bps
 from keeper.core.words import plain, utc
@@ -46,7 +49,8 @@ def decision_body(market: Market, thought: Deliberation, chain_head: Hash32, cod
             "treasury": _treasury(market.treasury),
             "native": _native(market),
             "assets": [_asset(asset, thought) for asset in market.treasury.assets],
-            "pools": [_pool(venue) for venue in market.treasury.venues],
+            "pools": [_pool(venue, market) for venue in market.treasury.venues],
+            "hour": [_hour(index, hour) for index, hour in sorted(market.hour.items())] or None,
             "votes": [_vote(vote) for vote in thought.prices.votes],
             "nav_usd_e18": thought.valuation and str(thought.valuation.nav),
             "tracking_error_bps": thought.decision and plain(in_bps(thought.decision.report.te)),
@@ -193,7 +197,7 @@ def _drift(drift: AssetDrift | None) -> Body:
     }
 
 
-def _pool(venue: Venue) -> Body:
+def _pool(venue: Venue, market: Market) -> Body:
     body = {
         "kind": venue.kind.name,
         "target": venue.target,
@@ -207,7 +211,37 @@ def _pool(venue: Venue) -> Body:
             body |= {"reserve0": str(reserve0), "reserve1": str(reserve1)}
         case V3State(sqrt_price, tick, liquidity):
             body |= {"sqrt_price_x96": str(sqrt_price), "tick": str(tick), "liquidity": str(liquidity)}
+    match venue.sums:
+        case V2Sums(price0, price1, at):
+            body |= {"price0_cumulative": str(price0), "price1_cumulative": str(price1), "changed_at": str(at)}
+            past = market.pool_past.get(venue.pool)
+            body |= {} if past is None or past.sample is None else {"earlier": _sample(past.sample)}
+        case V3Sums(then, now):
+            body |= {"tick_cumulatives": [str(then), str(now)]}
     return body
+
+
+def _sample(sample: PoolSample) -> Body:
+    return {
+        "block": str(sample.block),
+        "timestamp": utc(sample.timestamp),
+        "price0_cumulative": str(sample.price0),
+        "price1_cumulative": str(sample.price1),
+    }
+
+
+def _hour(asset: int, hour: PriceHour) -> Body:
+    """What the guard `price_jump` compared with."""
+    return {
+        "asset": str(asset),
+        "low": _sighting(hour.low),
+        "high": _sighting(hour.high),
+        "jumps": [_sighting(jump) for jump in hour.jumps],
+    }
+
+
+def _sighting(sighting: Sighting) -> Body:
+    return {"at": utc(sighting.at), "px": str(sighting.px)}
 
 
 def _vote(vote: PriceVote) -> Body:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from keeper.core import spot
+from keeper.core import spot, twap
 from keeper.core.hub import hub_of
 from keeper.core.model import Asset, FeedAnswer, Market, PriceSource, PriceVote
 from keeper.core.quotes import Fault, px_of
@@ -11,8 +11,8 @@ from keeper.core.units import Px, Timestamp, px_from_answer
 
 
 def votes(market: Market) -> tuple[PriceVote, ...]:
-    """Of each asset FEED, ROUTER, and ORACLE where the books say which coin it is; `used` is whether it is believable
-    by itself. Nobody is asked about a retired asset.
+    """Of each asset FEED, ROUTER, ORACLE where the books say which coin it is, and TWAP; `used` is whether it is
+    believable by itself. Nobody is asked about a retired asset.
     """
     assets, hub = counted(market), hub_of(market)
     feeds = {asset.index: feed_vote(asset, market.block.timestamp) for asset in assets}
@@ -24,6 +24,7 @@ def votes(market: Market) -> tuple[PriceVote, ...]:
             feeds[asset.index],
             _router_vote(market, asset.index, hub, believed),
             *_oracle_votes(market, asset),
+            _twap_vote(market, asset.index, hub, believed),
         )
     )
 
@@ -89,6 +90,22 @@ def _router_vote(market: Market, asset: int, hub: int | None, feeds: Mapping[int
         px = spot.through_hub(market.treasury, asset, hub, feeds[hub])
         reason = "deepest pool" if px else "no pool with depth against the hub"
     return PriceVote(asset, PriceSource.ROUTER, px or None, market.block.timestamp if px else None, bool(px), reason)
+
+
+def _twap_vote(market: Market, asset: int, hub: int | None, feeds: Mapping[int, Px]) -> PriceVote:
+    """The pool's mean, through the hub as ROUTER's spot is."""
+    try:
+        if hub is None:
+            raise twap.Silent("the fund has no hub")
+        if asset == hub:
+            px, told = twap.of_hub(market, hub, feeds), "what its pools imply on average"
+        elif hub in feeds:
+            px, told = twap.through_hub(market, asset, hub, feeds[hub])
+        else:
+            raise twap.Silent("the hub's feed is not good")
+    except twap.Silent as silence:
+        return PriceVote(asset, PriceSource.TWAP, None, None, False, str(silence))
+    return PriceVote(asset, PriceSource.TWAP, px, market.block.timestamp, True, told)
 
 
 def _oracle_votes(market: Market, asset: Asset) -> tuple[PriceVote, ...]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from keeper.app.remembered import Remembered, remembered
 from keeper.core.index.states import IndexState
 from keeper.core.journal import content_hash
 from keeper.core.model import Fund, PinnedPolicy
 from keeper.core.quotes import CoinId
-from keeper.core.units import Address, Hash32
+from keeper.core.units import Address, Timestamp
 from keeper.ports import NoBooks
 from keeper.settings import ConfigurationError, PolicyFields, Settings, address_or_none
 from keeper.wiring.keys import played_address
@@ -21,7 +22,6 @@ class Known:
     those of the funds that follow one, by fund id."""
 
     funds: Mapping[str, tuple[Fund, PinnedPolicy]]
-    known_code: Mapping[Address, Hash32] = field(default_factory=dict)
     open_intents: Mapping[Address, int] = field(default_factory=dict)
     coins: Mapping[Address, CoinId] = field(default_factory=dict)
     rows: tuple[Mapping[str, Any], ...] = ()
@@ -44,7 +44,6 @@ async def known_funds(settings: Settings) -> Known:
             if funds:
                 return Known(
                     {fund.name: (fund, policies[fund.id]) for fund in funds},
-                    await books.known_code(),
                     {intent.signer: intent.id for intent in await books.open_intents()},
                     await books.coins(),
                     tuple(await books.fund_rows()),
@@ -54,6 +53,15 @@ async def known_funds(settings: Settings) -> Known:
         if settings.treasury_address is None:
             raise ConfigurationError([f"no fund is known: TREASURY_ADDRESS is not set, and {outage}"]) from None
     return Known({settings.fund_name: _of_environment(settings)})
+
+
+async def past_of(settings: Settings, at: Timestamp) -> Remembered:
+    """What the database remembers as of that chain time; nothing where there is none. Raises BooksUnavailable."""
+    try:
+        async with open_library(settings, settings.mode(), read_only=True) as library:
+            return await remembered(library.books, at)
+    except NoBooks:
+        return Remembered()
 
 
 def _of_environment(settings: Settings) -> tuple[Fund, PinnedPolicy]:

@@ -16,7 +16,7 @@ from keeper.market_ports import MarketData
 from keeper.ports import BooksUnavailable, ChainUnavailable, NoBooks, SignerUnavailable
 from keeper.settings import ConfigurationError, Settings, address_or_none
 from keeper.wiring.keys import Keys
-from keeper.wiring.known import Known, known_funds
+from keeper.wiring.known import Known, known_funds, past_of
 from keeper.wiring.market_data import open_market_data
 from keeper.wiring.places import check_chain, open_chain, open_library
 
@@ -39,16 +39,22 @@ async def open_sight(settings: Settings, name: str | None) -> AsyncIterator[Sigh
     fund, pinned = known.one(name)
     async with open_chain(settings) as chain, open_market_data(settings) as provider:
         await check_chain(settings, chain)
-        yield Sight(await _look(fund, pinned, known, chain, provider), chain, AbiCodec())
+        yield Sight(await _look(settings, fund, pinned, known, chain, provider), chain, AbiCodec())
 
 
 async def _look(
-    fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain, provider: MarketData | None
+    settings: Settings,
+    fund: Fund,
+    pinned: PinnedPolicy,
+    known: Known,
+    chain: EthereumChain,
+    provider: MarketData | None,
 ) -> Market:
     waiting, head = known.open_intents.get(fund.signer), await chain.head()
     wall = SystemClock().now().timestamp()
     quotes = await quotes_of(known.coins, head.timestamp, provider)
-    return await look(fund, pinned, head, wall, chain, known.known_code, waiting, quotes)
+    past = await past_of(settings, head.timestamp)
+    return await look(fund, pinned, head, wall, chain, past, waiting, quotes)
 
 
 async def examine_everything(settings: Settings) -> list[Check]:
@@ -68,7 +74,7 @@ async def examine_everything(settings: Settings) -> list[Check]:
             return [*checks, Check("funds", Health.FAIL, str(error))]
         keys.learn(known.rows)
         for fund, pinned in known.funds.values():
-            checks += await _examine_fund(fund, pinned, known, chain, provider, keys)
+            checks += await _examine_fund(settings, fund, pinned, known, chain, provider, keys)
     return checks + await _examine_permits(settings)
 
 
@@ -112,7 +118,13 @@ async def _examine_permits(settings: Settings) -> list[Check]:
 
 
 async def _examine_fund(
-    fund: Fund, pinned: PinnedPolicy, known: Known, chain: EthereumChain, provider: MarketData | None, keys: Keys
+    settings: Settings,
+    fund: Fund,
+    pinned: PinnedPolicy,
+    known: Known,
+    chain: EthereumChain,
+    provider: MarketData | None,
+    keys: Keys,
 ) -> list[Check]:
     checks = []
     if fund.id in keys.paths:
@@ -122,7 +134,7 @@ async def _examine_fund(
         except SignerUnavailable as missing:
             checks.append(Check("key", Health.FAIL, str(missing), fund.name))
     try:
-        checks += examine(await _look(fund, pinned, known, chain, provider))
+        checks += examine(await _look(settings, fund, pinned, known, chain, provider))
     except ChainUnavailable as outage:
         checks.append(Check("observation", Health.FAIL, str(outage), fund.name))
     return checks

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from keeper.app.observe import look
+from keeper.app.remembered import remembered
 from keeper.app.scheduler import Scheduler
 from keeper.app.transactions import settle_open
 from keeper.core.deliberation import deliberate
@@ -97,9 +98,9 @@ async def _wanted(keeper: Keeper) -> tuple[PlannedSwap, ...]:
     """What the fund's cycle will trade at this block; nothing when it will hold."""
     world = keeper.world
     (fund,) = await world.books.funds()
-    pinned, known_code = await world.books.policy(fund.id), await world.books.known_code()
-    wall = world.clock.now().timestamp()
-    thought = deliberate(await look(fund, pinned, await world.chain.head(), wall, world.chain, known_code, None, {}))
+    pinned, head = await world.books.policy(fund.id), await world.chain.head()
+    known, wall = await remembered(world.books, head.timestamp), world.clock.now().timestamp()
+    thought = deliberate(await look(fund, pinned, head, wall, world.chain, known, None, {}))
     return thought.plan.swaps if thought.action is Action.PLANNED and thought.plan else ()
 
 

@@ -23,10 +23,10 @@ def test_every_source_beside_the_others(chain: LocalChain, keeper: Keeper) -> No
     assets = {asset["symbol"]: asset for asset in told["assets"]}
     assert list(assets) == [*chain.deployment.treasuries[0].spec.targets]
     weth = assets["WETH"]
-    assert [vote["source"] for vote in weth["votes"]] == ["FEED", "ROUTER"]
+    assert [vote["source"] for vote in weth["votes"]] == ["FEED", "ROUTER", "TWAP"]
     assert Decimal(weth["votes"][0]["price_usd"]) == 3000
     assert abs(Decimal(weth["price_usd"]) - 3000) < 10
-    for vote in weth["votes"]:
+    for vote in weth["votes"][:2]:
         assert vote["used"] is True
         assert vote["age_seconds"] >= 0
         assert abs(Decimal(vote["deviation_bps"])) < 20
@@ -43,8 +43,45 @@ def test_prices_that_would_hold_the_fund_are_a_failed_check(chain: LocalChain, k
     told = keeper("prices", "--json").json
     link = next(asset for asset in told["assets"] if asset["symbol"] == "LINK")
     assert link["price_usd"] is None
-    assert [vote["used"] for vote in link["votes"]] == [False, False]
+    assert [vote["used"] for vote in link["votes"]] == [False, False, False]
     assert Decimal(link["votes"][1]["deviation_bps"]) == pytest.approx(Decimal("-1667"), abs=20)
+
+
+def test_a_pools_mean_speaks_when_it_has_a_past(chain: LocalChain, keeper: Keeper) -> None:
+    """V3 pools remember by themselves, of V2 pairs the books do: the first cycle begins it."""
+
+    def means() -> dict[str, dict[str, object]]:
+        told = keeper("prices", "--json").json["assets"]
+        return {asset["symbol"]: vote for asset in told for vote in asset["votes"] if vote["source"] == "TWAP"}
+
+    assert keeper("run", "--once").code == 0
+    begun = chain.node.head()[1]
+    young = means()["LINK"]
+    assert young["price_usd"] is None
+    assert "no sample of the pair is 1800 s old: it speaks from 20" in str(young["reason"])
+    chain.node.mine(timestamp=begun + 1_900)
+    old = means()
+    for symbol, kind, usd in (("LINK", "V2 pair", 15), ("WETH", "V3 pool", 3_000)):
+        assert old[symbol]["used"] is True
+        assert str(old[symbol]["reason"]).startswith(kind)
+        assert abs(Decimal(str(old[symbol]["price_usd"])) / usd - 1) < Decimal("0.003")
+
+
+def test_a_price_that_has_jumped_is_a_failed_check(chain: LocalChain, keeper: Keeper) -> None:
+    chain.node.mine()
+    assert keeper("run", "--once").code == 0
+    chain.market.step({"LINK": Decimal(20)}, at=chain.node.head()[1] + 600)
+    done = keeper("prices")
+    assert done.code == 3
+    assert "REFUSED  price_jump: LINK: " in done.stdout
+    link = next(asset for asset in keeper("prices", "--json").json["assets"] if asset["symbol"] == "LINK")
+    assert abs(Decimal(link["price_usd"]) - 20) < Decimal("0.1")
+
+
+def test_there_is_no_fund_that_a_mean_values(keeper: Keeper) -> None:
+    done = keeper("prices", PRICE_SOURCE="TWAP")
+    assert done.code == 2
+    assert done.errors == ["PRICE_SOURCE: must be 'ROUTER', 'ORACLE', 'FEED' or 'MEDIAN' (it is 'TWAP')"]
 
 
 def test_a_third_voice(chain: LocalChain, keeper: Keeper, tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from keeper.core.index.methodology import Methodology
 from keeper.core.index.methodology_form import to_record
 from keeper.core.index.states import IndexState, PinnedMethodology
 from keeper.core.journal import content_hash
+from keeper.core.jumps import REMEMBERED
 from keeper.core.ledger import AlertKind, CycleRecord, Intent, IntentState, Job, Record, RecordKind
 from keeper.core.model import Fund, PinnedPolicy, Policy
+from keeper.core.past import PoolPast, SeenPrices
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp
 from tests.fakes import shelf as on
@@ -89,6 +91,19 @@ class FakeBooks(FakeTransactions):
                     shelf.coins = {t: c for t, c in (shelf.coins | {token: coin}).items() if c is not None}
             return changed
 
+    async def pool_past(self, at: Timestamp) -> dict[Address, PoolPast]:
+        async with self._transaction("pool_past") as shelf:
+            return on.pool_past(shelf, at)
+
+    async def seen_prices(self, at: Timestamp) -> dict[int, list[SeenPrices]]:
+        async with self._transaction("seen_prices") as shelf:
+            found: dict[int, list[SeenPrices]] = {}
+            for cycle in shelf.cycles.values():
+                px = {line.token: line.px for line in cycle.assets if line.px is not None}
+                if px and cycle.block_timestamp is not None and 0 < at - cycle.block_timestamp <= REMEMBERED:
+                    found.setdefault(cycle.fund_id, []).append(SeenPrices(cycle.block_timestamp, px))
+            return found
+
     async def remember_tokens(self, tokens: Sequence[tuple[Address, str, int, Hash32 | None]]) -> None:
         async with self._transaction("remember_tokens") as shelf:
             for token, symbol, decimals, code in tokens:
@@ -127,6 +142,7 @@ class FakeBooks(FakeTransactions):
             shelf.cycles[cycle.cycle_id] = cycle
             for line in cycle.assets:
                 shelf.tokens.setdefault(line.token, (line.symbol, line.decimals, None))
+            on.keep_samples(shelf, cycle.samples)
             if cycle.reweighting is None:
                 on.reschedule(shelf, cycle, self._now())
             else:

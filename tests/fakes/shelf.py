@@ -1,7 +1,7 @@
 """What books in memory hold, and what each entry does to it. A shelf is changed as a whole or not at all."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -24,10 +24,13 @@ from keeper.core.ledger import (
     SwapFill,
 )
 from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.past import PoolPast, PoolSample
 from keeper.core.quotes import CoinId
+from keeper.core.twap import LONGEST_WINDOW, SAMPLE_SECONDS, TWAP_WINDOW
 from keeper.core.units import Address, Hash32, Timestamp
 from keeper.ports import Reply, SigningForbidden
 
+DAY: Final = 86_400
 CLOSED: Final = frozenset(
     {IntentState.FINAL_OK, IntentState.FINAL_REVERTED, IntentState.ABANDONED, IntentState.CANCELLED}
 )
@@ -99,6 +102,7 @@ class Shelf:
     coins: dict[Address, CoinId] = field(default_factory=dict)
     methodologies: dict[int, PinnedMethodology] = field(default_factory=dict)
     looks: dict[int, list[CycleRecord]] = field(default_factory=dict)
+    samples: dict[tuple[Address, int], PoolSample] = field(default_factory=dict)
     changes: list[tuple[int, IntentState | None, IntentState, str]] = field(default_factory=list)
 
     @property
@@ -113,6 +117,28 @@ def append(shelf: Shelf, records: Iterable[Record]) -> None:
     for record in records:
         content = content_hash(record.body)
         shelf.journal.append(Entry(record, content, shelf.head, link(shelf.head, content)))
+
+
+def keep_samples(shelf: Shelf, samples: Sequence[PoolSample]) -> None:
+    for new in samples:
+        if not any(0 < new.timestamp - at < SAMPLE_SECONDS for pool, at in shelf.samples if pool == new.pool):
+            shelf.samples[new.pool, new.timestamp] = new
+            shelf.samples = {key: old for key, old in shelf.samples.items() if key[1] >= new.timestamp - DAY}
+
+
+def pool_past(shelf: Shelf, now: Timestamp) -> dict[Address, PoolPast]:
+    found = {}
+    for pool in {pool for pool, _ in shelf.samples}:
+        ages = {now - at: at for other, at in shelf.samples if other == pool and 0 <= now - at <= LONGEST_WINDOW}
+        old = [age for age in ages if age >= TWAP_WINDOW]
+        young = [age for age in ages if age < TWAP_WINDOW]
+        if ages:
+            found[pool] = PoolPast(
+                shelf.samples[pool, ages[min(old)]] if old else None,
+                Timestamp(ages[max(young)]) if young else None,
+                Timestamp(ages[min(ages)]),
+            )
+    return found
 
 
 def plan(shelf: Shelf, cycle: CycleRecord) -> int:

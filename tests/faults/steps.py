@@ -43,6 +43,8 @@ READING: Final = frozenset(
         "open_intents",
         "policies",
         "policy",
+        "seen_prices",
+        "pool_past",
         "signer_state",
         "symbols",
     }

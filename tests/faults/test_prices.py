@@ -78,6 +78,10 @@ class Priced:
         )
         return {row["source"]: row for row in rows}
 
+    def used(self, symbol: str) -> dict[str, bool]:
+        """Whether those that say what an asset is worth now counted; the pools' mean has its own test."""
+        return {source: bool(vote["used"]) for source, vote in self.votes(symbol).items() if source != "TWAP"}
+
     def until_blocked(self) -> str:
         return str(self.scene.keeper.query_until(BLOCKED)["reason"])
 
@@ -147,6 +151,19 @@ def test_fault_63_depeg(priced: Priced) -> None:
         priced.assert_nothing_was_sent()
 
 
+def test_fault_jump_is_seen_twice(priced: Priced) -> None:
+    """A third within ten minutes, by feed and pools alike -> no trade until a later cycle sees it again."""
+    scene = priced.scene
+    scene.climate.mine()
+    assert scene.keeper("run", "--once").code == 0
+    scene.chain.market.step({"WETH": Decimal(4000)}, at=scene.chain.node.head()[1] + 600)
+    with scene.running(INTERVAL_MINUTES="1"):
+        assert "price_jump: WETH: 4" in priced.until_blocked()
+        priced.assert_nothing_was_sent()
+        scene.climate.mine(70)
+        finish(priced)
+
+
 # ------------------------------------------------------------------------------------------------------------ pools
 
 
@@ -159,7 +176,7 @@ def test_fault_59_spot_moved_20_percent(priced: Priced) -> None:
         reason = priced.until_blocked()
         priced.assert_nothing_was_sent()
     assert "price_agreement: LINK: sources are" in reason
-    assert [vote["used"] for vote in priced.votes("LINK").values()] == [0, 0]
+    assert [vote["used"] for vote in priced.votes("LINK").values()] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("factor", ["1.2", "0.8"])
@@ -172,9 +189,23 @@ def test_fault_59_spot_moved_20_percent_and_two_others_agree(priced: Priced, fac
     priced.write()
     with scene.running(**variables):
         finish(priced)
-    votes = {source: bool(vote["used"]) for source, vote in priced.votes("LINK").items()}
-    assert votes == {"FEED": True, "ROUTER": False, "ORACLE": True}
+    assert priced.used("LINK") == {"FEED": True, "ROUTER": False, "ORACLE": True}
     assert "% off the others" in priced.votes("LINK")["ROUTER"]["reason"]
+    assert "WETH" in priced.traded()
+    assert "LINK" not in priced.traded()
+
+
+@pytest.mark.parametrize("factor", ["1.2", "0.8"])
+def test_fault_59_mean_tells_on_a_pool_that_was_moved(priced: Priced, factor: str) -> None:
+    """With two voices and a past: the pool's own mean is with the feed -> trades on, and not through that pool."""
+    scene = priced.scene
+    assert scene.keeper("run", "--once").code == 0
+    scene.rise()
+    priced.push_pools("LINK", LINK * Decimal(factor))
+    with scene.running():
+        finish(priced)
+    votes = {source: bool(vote["used"]) for source, vote in priced.votes("LINK").items()}
+    assert votes == {"FEED": True, "ROUTER": False, "TWAP": True}
     assert "WETH" in priced.traded()
     assert "LINK" not in priced.traded()
 
@@ -211,8 +242,7 @@ def test_fault_60_one_source_out(priced: Priced, breaks: Callable[[Priced], None
     breaks(priced)
     with scene.running(**variables):
         finish(priced)
-    votes = {source: bool(vote["used"]) for source, vote in priced.votes("LINK").items()}
-    assert votes == {"FEED": True, "ROUTER": True, "ORACLE": False}
+    assert priced.used("LINK") == {"FEED": True, "ROUTER": True, "ORACLE": False}
 
 
 def test_fault_61_all_out_but_one(priced: Priced) -> None:

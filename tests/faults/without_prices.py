@@ -18,7 +18,7 @@ def _age() -> None:
 def _agreement() -> None:
     from keeper.core import prices
 
-    prices._limit = lambda *_: Fraction(10)
+    prices.deviation_limit = lambda *_: Fraction(10)
 
 
 @defends("59_spot_moved_20_percent_and_two_others_agree", what="no swap goes through a pool that is off")
@@ -27,6 +27,13 @@ def _pools_that_are_off() -> None:
 
     legs._allowed_of_moved_spot = lambda *_: None
     legs.POOL_DEVIATION = Fraction(10)  # type: ignore[misc]
+
+
+@defends("59_mean", what="a pool's mean tells on spot that was moved")
+def _mean() -> None:
+    from keeper.core import agreement
+
+    agreement._told_on = lambda live, *_: live
 
 
 @defends("60", what="a provider's outage is a vote that says nothing")
@@ -71,3 +78,17 @@ def _peg() -> None:
 
     gates: Any = importlib.import_module("keeper.core.guards.gates")
     gates.PEG_LOW = Fraction(0)
+
+
+@defends("sandwich", what="a swap through a pool that is against us moves it by no more than its fee")
+def _sandwich() -> None:
+    from keeper.core.planner import legs
+
+    legs.ROUNDING = Fraction(1)  # type: ignore[misc]
+
+
+@defends("jump", what="a price that jumps is seen by a second cycle")
+def _jump() -> None:
+    from keeper.core import jumps
+
+    jumps.far = lambda *_: False

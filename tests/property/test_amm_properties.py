@@ -100,3 +100,38 @@ def test_the_closed_form_lands_on_target(a: int, b: int, ra: int, rb: int, fee: 
         assert x == 0
     else:
         assert excess(x) >= 0 > excess(x + 1)
+
+
+@given(
+    st.integers(10**9, 10**30),
+    st.integers(10**9, 10**30),
+    st.integers(100, 30_000),
+    st.fractions(Fraction(1, 10_000), 2),
+    st.booleans(),
+)
+def test_no_sandwich_gains_around_what_is_largest_without(
+    ri: int, ro: int, fee: int, part: Fraction, all_: bool
+) -> None:
+    """He moves the pool, the swap runs in the pool that he left, he sells what he bought: to the unit."""
+    ahead = int(ri * part) + 1
+    bought = v2.amount_out(ahead, ri, ro, fee)
+    assume(0 < bought < ro)
+    moved_in, moved_out = ri + ahead, ro - bought
+    moved = 1 - Fraction(moved_out * ri, moved_in * ro)
+    largest = v2.largest_input_without_sandwich(moved_in, fee, moved)
+    victim = largest if all_ else largest // 3
+    got = v2.amount_out(victim, moved_in, moved_out, fee)
+    back = v2.amount_out(bought, moved_out - got, moved_in + victim, fee)
+    assert back <= ahead
+
+
+def test_twice_as_much_would_pay_for_a_sandwich() -> None:
+    """The bound is not far from what it has to be."""
+    ri = ro = 10**24
+    ahead = ri // 400
+    bought = v2.amount_out(ahead, ri, ro, 3_000)
+    moved_in, moved_out = ri + ahead, ro - bought
+    largest = v2.largest_input_without_sandwich(moved_in, 3_000, 1 - Fraction(moved_out, moved_in))
+    assert largest == pytest.approx(3 * 10**21, rel=0.01)
+    got = v2.amount_out(2 * largest, moved_in, moved_out, 3_000)
+    assert v2.amount_out(bought, moved_out - got, moved_in + 2 * largest, 3_000) > ahead

@@ -9,6 +9,7 @@ from keeper.core.amm import v2
 from keeper.core.drift import Rebalance, decide, drift
 from keeper.core.guards import check_plan
 from keeper.core.model import Market, Plan, V2State, Verdict
+from keeper.core.planner.legs import SANDWICH
 from keeper.core.planner.simple import plan
 from keeper.core.prices import PriceBook, agree
 from keeper.core.units import BPS, BaseUnits, UsdE18, value_of
@@ -80,6 +81,7 @@ def test_without_binding_limits_the_plan_lands_on_target(market: Market) -> None
     And up to an asset that was under its target by less than the plan's costs: it needs no trade, and is left.
     """
     made, _, valuation, book = plan_of(market)
+    assume(not any(SANDWICH in note for note in made.notes))  # a pool that is off binds by itself
     values = valued(made.holdings_after, book)
     costs = valuation.nav - sum(values)
     traded = {index for swap in made.swaps for index in (swap.asset_in, swap.asset_out)}

@@ -311,6 +311,9 @@ def test_the_bounds_of_gas_and_of_the_breaker(monkeypatch: pytest.MonkeyPatch) -
         ("BREAKER_REVERTS", "0"),
         ("BREAKER_LOSS", "0"),
         ("BREAKER_LOSS", "1"),
+        ("MAX_PRICE_JUMP", "1"),
+        ("MAX_PRICE_JUMP", "-0.1"),
+        ("MAJOR_PRICE_DEVIATION", "0"),
     ],
 )
 def test_a_bound_that_would_bind_nothing_or_everything(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -319,7 +322,14 @@ def test_a_bound_that_would_bind_nothing_or_everything(monkeypatch: pytest.Monke
 
 
 def test_an_older_policy_version_gets_the_defaults_of_what_it_does_not_name() -> None:
-    new = ("MAX_GAS_PER_TRANSACTION", "GAS_BUDGET_PER_DAY", "BREAKER_REVERTS", "BREAKER_LOSS")
+    new = (
+        "MAX_GAS_PER_TRANSACTION",
+        "GAS_BUDGET_PER_DAY",
+        "BREAKER_REVERTS",
+        "BREAKER_LOSS",
+        "MAJOR_PRICE_DEVIATION",
+        "MAX_PRICE_JUMP",
+    )
     stored = {name: value for name, value in PolicyFields().as_variables().items() if name not in new}
     assert parse_policy(stored) == PolicyFields().to_policy()
 

@@ -37,6 +37,10 @@ interface ILens {
     /// @param a  V2: reserve0         V3: sqrtPriceX96
     /// @param b  V2: reserve1         V3: tick (two's complement)
     /// @param c  V2: last timestamp   V3: liquidity
+    /// @param sumsOk whether the pool said how its price was over time; false also of one that is not enabled, and of
+    ///               a V3 pool whose observations do not reach back over `TWAP_WINDOW`
+    /// @param sum0   V2: price0CumulativeLast   V3: tick cumulative `TWAP_WINDOW` ago (two's complement)
+    /// @param sum1   V2: price1CumulativeLast   V3: tick cumulative now (two's complement)
     /// @dev   Router kinds carry the state of the pool that the router would use; `pool` is that pool.
     struct VenueState {
         address target;
@@ -50,6 +54,9 @@ interface ILens {
         uint256 a;
         uint256 b;
         uint256 c;
+        bool sumsOk;
+        uint256 sum0;
+        uint256 sum1;
     }
 
     /// @param sequencerFeed   uptime feed of the rollup's sequencer, zero where there is none

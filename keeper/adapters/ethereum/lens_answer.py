@@ -23,7 +23,9 @@ from keeper.core.model import (
     SequencerAnswer,
     Treasury,
     V2State,
+    V2Sums,
     V3State,
+    V3Sums,
     Venue,
     VenueKind,
 )
@@ -35,7 +37,7 @@ _LIMIT_WORDS: Final = 10
 _BUDGET_WORDS: Final = 3
 _FUND_WORDS: Final = _BEFORE_LIMITS + _LIMIT_WORDS + _BUDGET_WORDS + 2
 _ASSET_WORDS: Final = 16
-_VENUE_WORDS: Final = 11
+_VENUE_WORDS: Final = 14
 _SYMBOL_LENGTH: Final = 16
 _V2: Final = frozenset({VenueKind.V2_PAIR, VenueKind.V2_ROUTER})
 _KINDS: Final = {int(kind): kind for kind in VenueKind}
@@ -153,11 +155,14 @@ def _venues(words: list[int], at: int) -> tuple[Venue, ...]:
 
 
 def _venue(words: list[int], index: int) -> Venue:
-    target, number, asset0, asset1, fee_pips, enabled, pool, ok, a, b, c = words
+    target, number, asset0, asset1, fee_pips, enabled, pool, ok, a, b, c, sums_ok, sum0, sum1 = words
     kind = _KINDS[number]
     state: V2State | V3State | None = None
+    sums: V2Sums | V3Sums | None = None
     if ok:
         state = V2State(BaseUnits(a), BaseUnits(b)) if kind in _V2 else V3State(a, _signed(b), c)
+    if ok and sums_ok:
+        sums = V2Sums(sum0, sum1, c) if kind in _V2 else V3Sums(_signed(sum0), _signed(sum1))
     return Venue(
         index=index,
         kind=kind,
@@ -168,6 +173,7 @@ def _venue(words: list[int], index: int) -> Venue:
         fee_pips=fee_pips,
         enabled=bool(enabled),
         state=state,
+        sums=sums,
     )
 
 

@@ -16,6 +16,8 @@ from keeper.adapters.storage import (
     intents,
     journal,
     policies,
+    samples,
+    seen_prices,
     settlement,
     signing,
     states,
@@ -23,10 +25,12 @@ from keeper.adapters.storage import (
 from keeper.adapters.storage.database import Database
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.policies import ParsePolicy, PolicyReader
+from keeper.adapters.storage.seen_prices import PriceReader
 from keeper.adapters.storage.types import utc_now
 from keeper.core.index.methodology import Methodology
 from keeper.core.index.states import IndexState, PinnedMethodology
 from keeper.core.journal import rfc3339
+from keeper.core.jumps import REMEMBERED
 from keeper.core.ledger import (
     Alert,
     AlertKind,
@@ -43,6 +47,7 @@ from keeper.core.ledger import (
     SignerState,
 )
 from keeper.core.model import Fund, PinnedPolicy
+from keeper.core.past import PoolPast, SeenPrices
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 from keeper.ports import Reply, SignedTransaction, Terms
@@ -59,6 +64,7 @@ class SqlBooks:
         self._parse = parse_policy
         self._policies = PolicyReader(parse_policy)
         self._indexes = indexes.IndexReader()
+        self._prices = PriceReader()
         self._now = now
 
     # ---- funds
@@ -122,6 +128,13 @@ class SqlBooks:
     ) -> dict[Address, tuple[CoinId | None, CoinId | None]]:
         """Returns what changed, before and after. Raises LookupError for a token that was never met."""
         return await self._db.write(coins.set_coins, self._now(), wanted, by)
+
+    async def pool_past(self, at: Timestamp) -> dict[Address, PoolPast]:
+        return await self._db.read(samples.pool_past, at)
+
+    async def seen_prices(self, at: Timestamp) -> dict[int, list[SeenPrices]]:
+        since = Timestamp(at - REMEMBERED)
+        return self._prices.add(await self._db.read(seen_prices.newer, since, self._prices.after(since)), at)
 
     # ---- policies
 

@@ -11,6 +11,7 @@ from keeper.adapters.storage.allocations import allocate, meet
 from keeper.adapters.storage.indexes import keep
 from keeper.adapters.storage.intents import plan_intent
 from keeper.adapters.storage.journal import append
+from keeper.adapters.storage.samples import keep_samples
 from keeper.adapters.storage.statements import Insertion, per_dialect
 from keeper.adapters.storage.tables import decision, price_update, scheduler_job, transaction_intent
 from keeper.adapters.storage.types import fitting_int, fitting_time, fitting_uint
@@ -27,6 +28,7 @@ def commit_cycle(db: Connection, at: datetime, cycle: CycleRecord) -> int | None
         db.execute(price_update.insert(), _vote_rows(seq, cycle))
     if cycle.block_number is not None:
         allocate(db, at, cycle.fund_id, cycle.block_number, cycle.share_supply, cycle.assets)
+    keep_samples(db, cycle.samples)
     if cycle.reweighting is None:
         _reschedule(db, at, cycle)
     else:
@@ -67,6 +69,7 @@ def _decision_row(seq: int, at: datetime, cycle: CycleRecord) -> dict[str, Any]:
         "max_drift_bps": cycle.max_drift_bps,
         "drift": [_drift(line) for line in cycle.assets],
         "guards": [_guard(result) for result in cycle.guards],
+        "prices": {line.token: str(line.px) for line in cycle.assets if line.px is not None} or None,
     }
 
 

@@ -35,6 +35,17 @@ def largest_input_for_impact(limit: Fraction, ri: int, fee: int) -> int:
     return limit.numerator * ri * PIPS // ((limit.denominator - limit.numerator) * (PIPS - fee))
 
 
+def largest_input_without_sandwich(ri: int, fee: int, moved: Fraction) -> int:
+    """The largest input around which nobody gains by moving the pool before it and back after it, rounded down.
+
+    An input of the fee's part of the reserve before the move, `f * R`: it moves the price by `(1+f)(1+gf)`, `g = 1-f`,
+    which stays below the `1/g^2` that moving there and back costs. `moved` is how much of the pool's price may be
+    somebody's move: a price worse by `moved` means a reserve that was larger by `1/sqrt(1-moved)` at most, which is no
+    more than `1/(1-moved)`.
+    """
+    return max(0, ri * fee * (moved.denominator - moved.numerator) // (PIPS * moved.denominator))
+
+
 def largest_input_for_loss(limit: Fraction, ri: int, ro: int, fee: int) -> int:
     """The largest input whose whole cost, fee and impact, against the pool's own price stays within `limit`.
 

@@ -4,14 +4,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from keeper.core import spot
+from keeper.core import jumps, spot
 from keeper.core.guards.shape import verdict
 from keeper.core.hub import hub_of, is_idle, venues_between
-from keeper.core.model import Asset, GuardResult, Market, Verdict
-from keeper.core.prices import STABLECOINS, PriceBook, PricesRefused
+from keeper.core.model import Asset, GuardResult, Market, PriceSource, Verdict
+from keeper.core.prices import STABLECOINS, PriceBook, PricesRefused, deviation_limit
 from keeper.core.sequencer import SEQUENCER_GRACE, sequencer_fault
-from keeper.core.units import scaled
-from keeper.core.words import duration, plain, utc
+from keeper.core.units import Px, scaled, usd_per_token
+from keeper.core.words import duration, percent, plain, utc
 
 PEG_LOW: Final = Fraction(985, 1000)
 PEG_HIGH: Final = Fraction(1015, 1000)
@@ -28,6 +28,7 @@ def gates(market: Market, prices: PriceBook | PricesRefused) -> tuple[GuardResul
         sequencer(market),
         *prices.guards,
         stablecoin_peg(market),
+        price_jump(market, prices),
         token_health(market),
     )
 
@@ -137,6 +138,42 @@ def _peg_range() -> str:
 
 def _usd(price: Fraction) -> str:
     return plain(Decimal(round(price * 10**8)).scaleb(-8))
+
+
+def price_jump(market: Market, prices: PriceBook | PricesRefused) -> GuardResult:
+    """A price that is far from one of the last hour waits for a second cycle that sees it, unless FEED and ORACLE both
+    say it, which know nothing of each other nor of any pool."""
+    limit = Fraction(market.policy.max_price_jump)
+    shown = percent(limit, 4) if limit else "off"
+    if not limit or isinstance(prices, PricesRefused):
+        why = "MAX_PRICE_JUMP is 0" if not limit else "no price counts"
+        return GuardResult("price_jump", "", shown, "%", Verdict.SKIP, why)
+    now, faults, moves = market.block.timestamp, [], []
+    for asset in market.treasury.assets:
+        px, hour = prices.px[asset.index], market.hour.get(asset.index)
+        if px is None or hour is None or is_idle(asset):
+            continue
+        from_ = jumps.furthest(px, hour)
+        moves.append((Fraction(abs(px - from_.px), from_.px), asset))
+        if not jumps.far(px, from_.px, limit) or _told_from_outside(prices, asset):
+            continue
+        if not jumps.confirmed(px, hour, now, deviation_limit(market, asset, hub_of(market))):
+            moved = f"{percent(moves[-1][0])} % from {_dollars(from_.px, asset)} USD at {utc(from_.at)}"
+            faults.append(f"{asset.symbol}: {_dollars(px, asset)} USD is {moved}: a second cycle has to see it")
+    if not moves:
+        return GuardResult("price_jump", "", shown, "%", Verdict.SKIP, "no price of the last hour")
+    worst, asset = max(moves, key=lambda move: move[0])
+    told = "; ".join(faults) or asset.symbol
+    return GuardResult("price_jump", percent(worst, 4), shown, "%", verdict(not faults), told)
+
+
+def _told_from_outside(prices: PriceBook, asset: Asset) -> bool:
+    told = {vote.source for vote in prices.votes if vote.asset == asset.index and vote.used}
+    return {PriceSource.FEED, PriceSource.ORACLE} <= told
+
+
+def _dollars(px: Px, asset: Asset) -> str:
+    return plain(usd_per_token(px, asset.decimals).quantize(Decimal("1e-8")))
 
 
 def token_health(market: Market) -> GuardResult:

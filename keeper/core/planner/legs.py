@@ -17,6 +17,12 @@ POOL_DEVIATION: Final = Fraction(5, 1000)
 """A pool whose price is worse than ours by more than this, its fee aside, is left alone; better is welcome."""
 FLOOR_RESERVE: Final = Fraction(1, 4)
 """Part of the treasury's `max_slip` that a plan keeps in hand: the pool may move before the swap is mined."""
+SANDWICH: Final = "what a sandwich would pay for"
+"""Reason of a cap: whoever moves a pool before a swap and back after it pays the fee twice, and gains by what the swap
+moves the price in between. A pool that is the least bit against us may have been moved there for this swap, so the
+swap moves the price by no more than that fee. A pool at our price or better was not moved to our loss."""
+ROUNDING: Final = Fraction(1, PIPS)
+"""Whole base units of a small reserve make that much of its price."""
 MAX_UINT112: Final = 2**112 - 1
 
 
@@ -151,6 +157,7 @@ def _leg(
         return NoLeg(f"the pool is {percent(abs(worse))} % off the price that the other sources agree on")
     if worse > POOL_DEVIATION:
         return NoLeg(f"the pool is {percent(worse)} % worse than the price, at most {percent(POOL_DEVIATION)} %")
+    below_feeds = 1 - Fraction(reserve_out * treasury_px_out, reserve_in * treasury_px_in)
     max_slip = Fraction(market.treasury.limits.max_slip, BPS)
     price_at_floor = Fraction(treasury_px_in, treasury_px_out) * (1 - max_slip * (1 - FLOOR_RESERVE))
     impact = Fraction(market.policy.price_impact_threshold)
@@ -165,6 +172,8 @@ def _leg(
         ),
         "the pool's capacity": MAX_UINT112 - reserve_in,
     }
+    if (against := max(worse, below_feeds)) > ROUNDING:
+        caps[SANDWICH] = v2.largest_input_without_sandwich(reserve_in, venue.fee_pips, against)
     cap_reason = min(caps, key=caps.__getitem__)
     leg = Leg(
         venue=venue,

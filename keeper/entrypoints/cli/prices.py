@@ -24,7 +24,7 @@ def prices(
 
 
 async def _prices(name: str | None, as_json: bool) -> Exit:
-    from keeper.core.prices import PricesRefused, agree
+    from keeper.core.prices import agree
     from keeper.entrypoints.cli.environment import load_settings
     from keeper.wiring.looking import open_sight
 
@@ -36,12 +36,13 @@ async def _prices(name: str | None, as_json: bool) -> Exit:
         show_json(answer)
     else:
         _show(answer)
-    return Exit.CHECK if isinstance(outcome, PricesRefused) else Exit.FINE
+    return Exit.CHECK if answer["refused"] else Exit.FINE
 
 
 def describe(market: "Market", outcome: "PriceBook | PricesRefused") -> dict[str, Any]:
     """Prices are USD for one whole token as decimal strings, ages seconds of chain time, deviations of a vote from the
     price that counts in basis points (from the feed's where no price counts)."""
+    from keeper.core.guards.gates import price_jump
     from keeper.core.model import Verdict
     from keeper.core.prices import PriceBook
     from keeper.core.units import usd_per_token
@@ -66,7 +67,11 @@ def describe(market: "Market", outcome: "PriceBook | PricesRefused") -> dict[str
         "price_source": market.policy.price_source.value,
         "block": {"number": market.block.number, "hash": market.block.hash, "timestamp": market.block.timestamp},
         "assets": assets,
-        "refused": [f"{g.name}: {g.detail}" for g in outcome.guards if g.verdict is Verdict.REFUSE],
+        "refused": [
+            f"{guard.name}: {guard.detail}"
+            for guard in (*outcome.guards, price_jump(market, outcome))
+            if guard.verdict is Verdict.REFUSE
+        ],
     }
 
 

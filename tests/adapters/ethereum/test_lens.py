@@ -7,17 +7,21 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from keeper.adapters.ethereum.chain import EthereumChain
-from keeper.core.model import Asset, Fund, Treasury, V2State, V3State, Venue
+from keeper.core import twap
+from keeper.core.amm.v3_ticks import sqrt_price_at
+from keeper.core.model import Asset, Fund, Treasury, V2State, V2Sums, V3State, V3Sums, Venue
 from keeper.core.units import Address, Hash32, Timestamp
 from keeper.ports import ChainUnavailable
 from scripts.localchain import accounts
 from scripts.localchain.chain import LocalChain
 from scripts.localchain.node import Node, Tx
+from scripts.localchain.rpc import RpcError, decode, encode
 from tests.adapters.ethereum.fake_node import Refusal, answering, fake_node
 
 pytestmark = [pytest.mark.adapter, pytest.mark.xdist_group("ethereum")]
 
 ROUND = "latestRoundData()(uint80,int256,uint256,uint256,uint80)"
+OBSERVE = encode("observe(uint32[])", [1_800, 0])
 NOBODY = Address("0x00000000000000000000000000000000DeaDBeef")
 
 
@@ -70,11 +74,48 @@ def check_venue(node: Node, venue: Venue) -> None:
         case V2State(reserve0, reserve1):
             reserves = node.rpc.view(venue.pool, "getReserves()(uint112,uint112,uint32)")
             assert (reserve0, reserve1) == reserves[:2]
+            sums = node.rpc.views([(venue.pool, f"price{i}CumulativeLast()(uint256)", ()) for i in (0, 1)])
+            assert venue.sums == V2Sums(sums[0], sums[1], reserves[2])
         case V3State(price, tick, liquidity):
             assert (price, tick) == node.rpc.view(venue.pool, "slot0()(uint160,int24)")
             assert liquidity == node.rpc.view(venue.pool, "liquidity()(uint128)") > 0
+            # the pool's own arithmetic of ticks is ours
+            assert sqrt_price_at(tick) <= price < sqrt_price_at(tick + 1)
+            told = node.rpc.try_batch([("eth_call", [{"to": venue.pool, "data": OBSERVE}, "latest"])])[0]
+            if isinstance(told, RpcError):
+                assert "OLD" in str(told)
+                assert venue.sums is None
+            else:
+                ticks, _ = decode("observe(uint32[])(int56[],uint160[])", told)
+                assert venue.sums == V3Sums(*ticks)
         case None:
             pytest.fail(f"venue {venue.index} did not answer")
+
+
+async def test_a_history_that_reaches_back_is_told_and_the_mean_is_that_of_a_quiet_pool(
+    local: LocalChain, chain: EthereumChain, funds: list[Fund]
+) -> None:
+    """Half an hour in which nobody trades: every pool's mean is its price, for V3 to a tick, for V2 to the unit."""
+    first = await chain.observe(await chain.head(), funds)
+    local.node.mine(timestamp=first.block.timestamp + 2_000)
+    later = await chain.observe(await chain.head(), funds)
+    before, after = first.treasuries[0], later.treasuries[0]
+    assert before is not None
+    assert after is not None
+    for old, venue in zip(before.venues, after.venues, strict=True):
+        check_venue(local.node, venue)
+        match venue.state, venue.sums:
+            case V3State(_, tick), V3Sums() as sums:
+                assert twap.mean_tick(sums) == tick
+            case V2State() as state, V2Sums() as sums:
+                assert isinstance(old.state, V2State)
+                assert isinstance(old.sums, V2Sums)
+                then = twap.sums_at(old.state, old.sums, first.block.timestamp)
+                now = twap.sums_at(state, sums, later.block.timestamp)
+                mean = twap.mean_between(then[0], now[0], later.block.timestamp - first.block.timestamp)
+                assert mean == (state.reserve1 << 112) // state.reserve0
+            case _:
+                pytest.fail(f"venue {venue.index} has no mean")
 
 
 async def test_an_idle_look_is_two_requests_however_many_funds(chain: EthereumChain, funds: list[Fund]) -> None:

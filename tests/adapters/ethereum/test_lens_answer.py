@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keeper.adapters.ethereum.abi import artifact
 from keeper.adapters.ethereum.lens_answer import read_observation, read_symbols
 from keeper.adapters.ethereum.wire import Malformed
-from keeper.core.model import Asset, FeedAnswer, Treasury, V2State, V3State, Venue
+from keeper.core.model import Asset, FeedAnswer, Treasury, V2State, V2Sums, V3State, V3Sums, Venue
 from keeper.core.units import Address
 
 pytestmark = pytest.mark.property
@@ -36,8 +36,9 @@ ASSETS = st.tuples(
     BOOLS, uint(256), BOOLS, SIGNED, uint(256), st.binary(min_size=32, max_size=32),
 )  # fmt: skip
 VENUES = st.tuples(
-    ADDRESSES, st.integers(0, 3), uint(8), uint(8), uint(24), BOOLS, ADDRESSES, BOOLS, uint(256), uint(256), uint(256)
-)
+    ADDRESSES, st.integers(0, 3), uint(8), uint(8), uint(24), BOOLS, ADDRESSES, BOOLS, uint(256), uint(256), uint(256),
+    BOOLS, uint(256), uint(256),
+)  # fmt: skip
 FUNDS = st.tuples(
     ADDRESSES, BOOLS, ADDRESSES, ADDRESSES, ADDRESSES, uint(64), uint(256), BOOLS, uint(64), uint(64), uint(256),
     st.one_of(st.just("0x" + "00" * 20), ADDRESSES), BOOLS, SIGNED, uint(256),
@@ -89,7 +90,7 @@ def venue_as_abi(venue: Venue, words: Any) -> Any:
     assert (venue.state is None) == (not words[7])
     match venue.state:
         case None:
-            state = words[8:]
+            state = words[8:11]
         case V2State(reserve0, reserve1):
             assert words[1] in (0, 2)
             state = (reserve0, reserve1, words[10])
@@ -98,8 +99,23 @@ def venue_as_abi(venue: Venue, words: Any) -> Any:
             state = (price, tick % 2**256, liquidity)
     return (
         venue.target.lower(), int(venue.kind), venue.asset0, venue.asset1, venue.fee_pips, venue.enabled,
-        venue.pool.lower(), words[7], *state,
+        venue.pool.lower(), words[7], *state, *sums_as_abi(venue, words),
     )  # fmt: skip
+
+
+def sums_as_abi(venue: Venue, words: Any) -> Any:
+    """Of a pool that did not answer its sums say nothing."""
+    assert (venue.sums is None) == (not (words[7] and words[11]))
+    match venue.sums:
+        case None:
+            return words[11:]
+        case V2Sums(price0, price1, at):
+            assert words[1] in (0, 2)
+            assert at == words[10]
+            return (True, price0, price1)
+        case V3Sums(then, now):
+            assert words[1] in (1, 3)
+            return (True, then % 2**256, now % 2**256)
 
 
 @given(ANSWERS)

@@ -27,6 +27,7 @@ ORDER = [
     "price_age",
     "price_agreement",
     "stablecoin_peg",
+    "price_jump",
     "token_health",
 ]
 
@@ -49,7 +50,7 @@ def test_every_gate_is_evaluated_whatever_the_others_say() -> None:
     results = gates(market, agree(market))
     assert [guard.name for guard in results] == ORDER
     passed = {guard.name for guard in results if guard.verdict is not Verdict.REFUSE}
-    assert passed == {"price_age", "sequencer"}
+    assert passed == {"price_age", "price_jump", "sequencer"}
 
 
 UPTIME = f.address(9, "e")

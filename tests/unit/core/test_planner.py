@@ -375,3 +375,28 @@ def test_without_a_hub_there_is_no_plan() -> None:
 
 def test_the_same_market_gives_the_same_plan() -> None:
     assert planned(over_in_weth()) == planned(over_in_weth())
+
+
+@pytest.mark.parametrize(("spot", "cut"), [("1999.9", True), ("1999.999", False), ("2000", False), ("2010", False)])
+def test_a_pool_that_is_against_us_is_not_moved_by_more_than_its_fee(spot: str, cut: bool) -> None:
+    """Whoever moved it there for this swap gains nothing by moving it back."""
+    market = over_in_weth()
+    weth, hub = market.treasury.assets[WETH], market.treasury.assets[USDC]
+    market = f.with_venue(market, WETH, state=f.v2_state(weth, hub, depth=5_000_000, price=Decimal(spot)))
+    result = planned(market)
+    sale = next(swap for swap in result.swaps if swap.asset_in == WETH)
+    state = market.treasury.venues[WETH].state
+    assert isinstance(state, V2State)
+    assert (sale.amount_in * 1_000 <= 3 * state.reserve0) is cut
+    assert any(note.endswith("cut by what a sandwich would pay for; the rest waits") for note in result.notes) is cut
+
+
+def test_a_pool_that_is_against_the_feeds_alone_is_against_us() -> None:
+    """A fund that is valued by spot takes whatever spot is for the price; the feeds know better."""
+    market = f.with_policy(over_in_weth(), price_source=f.PriceSource.ROUTER)
+    weth, hub = market.treasury.assets[WETH], market.treasury.assets[USDC]
+    market = f.with_venue(market, WETH, state=f.v2_state(weth, hub, depth=5_000_000, price=Decimal(1_980)))
+    sale = next(swap for swap in planned(market).swaps if swap.asset_in == WETH)
+    state = market.treasury.venues[WETH].state
+    assert isinstance(state, V2State)
+    assert sale.amount_in * 1_000 <= 3 * state.reserve0

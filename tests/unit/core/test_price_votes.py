@@ -18,6 +18,7 @@ pytestmark = pytest.mark.unit
 
 WETH, WBTC, USDC = 0, 1, 2
 FEED, ROUTER, ORACLE, MEDIAN = PriceSource.FEED, PriceSource.ROUTER, PriceSource.ORACLE, PriceSource.MEDIAN
+TWAP = PriceSource.TWAP
 MAINNET = 1
 
 
@@ -71,7 +72,7 @@ def usd(price: str | int) -> int:
 def test_the_middle_one_of_three_that_agree() -> None:
     market = priced(feed=2_010, spot=2_000, oracle=1_990)
     assert weth_px(market) == usd(2_000)
-    assert all(each.used for each in agree(market).votes)
+    assert all(each.used for each in agree(market).votes if each.source is not TWAP)
     book = agree(market)
     assert isinstance(book, PriceBook)
     assert book.spot_off == {}
@@ -90,7 +91,7 @@ def test_the_one_that_is_off_is_dropped(market: Market, off: PriceSource, left: 
     book = agree(market)
     assert isinstance(book, PriceBook)
     assert book.px[WETH] == usd(left)
-    assert [each.source for each in book.votes if each.asset == WETH and not each.used] == [off]
+    assert [each.source for each in book.votes if each.asset == WETH and not each.used] == [off, TWAP]
     assert vote(market, off).reason.endswith("% off the others")
     assert book.spot_off.get(WETH) == (Fraction(2, 100) if off is ROUTER else None)
     (guard,) = [each for each in book.guards if each.name == "price_agreement"]
@@ -124,8 +125,8 @@ def test_one_voice_of_three_is_not_enough() -> None:
     assert "only one of three sources speaks (ORACLE: coingecko: too many calls; ROUTER: no pool with depth" in said
 
 
-def test_an_asset_without_a_coin_has_two_voices() -> None:
-    assert [each.source for each in agree(priced(oracle=None)).votes if each.asset == WETH] == [FEED, ROUTER]
+def test_an_asset_without_a_coin_has_no_oracle() -> None:
+    assert [each.source for each in agree(priced(oracle=None)).votes if each.asset == WETH] == [FEED, ROUTER, TWAP]
     assert weth_fault(priced(spot=2_400, oracle=None)).startswith("WETH: sources are 20 % apart")
 
 

@@ -54,15 +54,18 @@ def test_a_feed_gives_the_treasurys_price() -> None:
     assert book_of(f.market()).px == (WETH_PX, WBTC_PX, USDC_PX)
 
 
-def test_both_sources_vote_on_every_asset_and_say_why_they_count() -> None:
+def test_all_sources_vote_on_every_asset_and_say_why_they_count() -> None:
     cast = agree(f.market()).votes
     assert [(vote.asset, vote.source.value, vote.used) for vote in cast] == [
         (WETH, "FEED", True),
         (WETH, "ROUTER", False),
+        (WETH, "TWAP", False),
         (WBTC, "FEED", True),
         (WBTC, "ROUTER", False),
+        (WBTC, "TWAP", False),
         (USDC, "FEED", True),
         (USDC, "ROUTER", False),
+        (USDC, "TWAP", False),
     ]
     assert all(vote.reason for vote in cast)
 
@@ -156,7 +159,7 @@ def test_of_three_pools_the_middle_one_speaks_for_the_hub() -> None:
 
 
 def test_votes_alone_do_not_apply_the_policy() -> None:
-    assert all(vote.used for vote in votes(f.market()))
+    assert all(vote.used for vote in votes(f.market()) if vote.source is not PriceSource.TWAP)
 
 
 # ----------------------------------------------------------------------------------------------- refusals
@@ -300,7 +303,29 @@ def test_median_of_two_that_agree() -> None:
     assert book.px[WETH] == 2_010 * E18
     agreement = next(guard for guard in book.guards if guard.name == "price_agreement")
     assert (agreement.verdict, agreement.measured, agreement.detail) == (Verdict.PASS, "1", "WETH")
-    assert all(vote.used for vote in book.votes if vote.asset == WETH)
+    assert all(vote.used for vote in book.votes if vote.asset == WETH and vote.source is not PriceSource.TWAP)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "limit"),
+    [("WETH", "1"), ("WBTC", "1"), ("cbBTC", "1"), ("wstETH", "2"), ("LINK", "2"), ("USDT", "0.3")],
+)
+def test_ether_and_bitcoin_are_held_to_less_than_what_is_made_of_them(symbol: str, limit: str) -> None:
+    market = f.with_policy(sourced(PriceSource.MEDIAN), major_price_deviation=Decimal("0.01"))
+    market = f.with_asset(market, WETH, symbol=symbol)
+    just, above = (Decimal(2_000) * (1 + (Decimal(limit) + more) / 100) for more in (Decimal(0), Decimal("0.001")))
+    assert isinstance(agree(spot_at(market, just)), PriceBook)
+    assert refused(spot_at(market, above))["price_agreement"].endswith(f"% apart, at most {limit} %")
+
+
+def test_a_hub_is_held_to_what_all_are_held_to() -> None:
+    """WETH as the hub: its spot is implied by the others' pools and feeds."""
+    tight = {"price_source": PriceSource.MEDIAN, "major_price_deviation": Decimal("0.001")}
+    market = f.with_policy(f.with_asset(f.market(), USDC, symbol="WETH"), **tight)
+    assert isinstance(agree(f.with_asset(market, WETH, symbol="LINK")), PriceBook)
+    moved = f.with_asset(spot_at(f.with_asset(market, WETH, symbol="LINK"), 2_010), WBTC, symbol="UNI")
+    moved = spot_at(moved, 40_200, WBTC)
+    assert isinstance(agree(moved), PriceBook)
 
 
 def test_median_holds_when_its_sources_are_apart() -> None:

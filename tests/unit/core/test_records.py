@@ -39,7 +39,7 @@ def test_a_decision_to_trade_holds_all_it_was_made_from(trading: Market) -> None
     assert (body["action"], body["hub"]) == ("planned", "2")
     assert body["nav_usd_e18"] == "1120000" + "0" * 18
     assert body["tracking_error_bps"] == "642.8571"
-    assert len(body["votes"]) == 6
+    assert len(body["votes"]) == 9
     assert body["votes"][0] == {
         "asset": "0",
         "source": "FEED",

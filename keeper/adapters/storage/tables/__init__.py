@@ -13,6 +13,7 @@ from keeper.adapters.storage.tables.funds import (
     scheduler_job,
 )
 from keeper.adapters.storage.tables.index import methodology, reweighting
+from keeper.adapters.storage.tables.pools import pool_sample
 from keeper.adapters.storage.tables.transactions import (
     OPEN_INTENT,
     rebalance,
@@ -38,6 +39,7 @@ __all__ = [
     "metadata",
     "methodology",
     "policy_version",
+    "pool_sample",
     "price_update",
     "rebalance",
     "rebalance_history",

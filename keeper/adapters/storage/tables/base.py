@@ -2,7 +2,7 @@
 
 from sqlalchemy import MetaData
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0006"
 """The newest revision in migrations/versions: what this code reads and writes."""
 
 metadata = MetaData(

@@ -60,8 +60,10 @@ decision = Table(
     Column("max_drift_bps", DecimalText),
     Column("drift", JSON, nullable=False),
     Column("guards", JSON, nullable=False),
+    Column("prices", JSON(none_as_null=True)),  # px by token, decimal text
     ForeignKeyConstraint(["fund_id", "policy_version"], ["policy_version.fund_id", "policy_version.version"]),
     Index("ix_decision_fund_id_seq", "fund_id", "seq"),
+    Index("ix_decision_block_timestamp", "block_timestamp"),
 )
 
 price_update = Table(
