@@ -16,6 +16,7 @@ HALTING = frozenset(
         "keeper_role",
         "gas_balance",
         "head_age",
+        "sequencer",
         "price_bounds",
         "price_age",
         "price_agreement",

@@ -146,7 +146,9 @@ def test_keeper_goes_on_from_its_books_on_a_fork(chain: LocalChain, tmp_path: Pa
         assert audit.faults(fork.node, treasury, swaps) == []
         done = audit.rebalances(fork.node, treasury, swaps)
         assert len(done) == 2
-        assert all(rebalance.drift_after < Fraction(THRESHOLD) < rebalance.drift_before for rebalance in done)
+        assert all(rebalance.drift_before > Fraction(THRESHOLD) for rebalance in done)
+        # after the crash pools are a little against the fund: it goes there in steps that no sandwich pays for
+        assert all(rebalance.drift_after < rebalance.drift_before / 2 for rebalance in done)
         calls = [fork.node.rpc.call("eth_getTransactionByHash", rebalance.tx_hash) for rebalance in done]
         assert [int(call["nonce"], 16) for call in calls] == [0, 1]
 

@@ -33,7 +33,7 @@ def test_the_same_books_go_on_against_a_fork(chain: LocalChain, keeper: Keeper, 
         with keeper.running(RPC_URL=with_key(fork.url)) as child:
             # not yet: the first rebalance happened on the other chain, its cooldown holds on this one
             soon = fork.node.head()[1] + 120
-            fork.market.step({"WETH": Decimal(3000)}, at=soon)
+            fork.market.step({"WETH": Decimal(3700)}, at=soon)  # less than a jump that has to be seen twice
             blocked = keeper.query_until("SELECT * FROM decision WHERE action = 'blocked'")
             assert "cooldown" in blocked["reason"]
             assert blocked["block_timestamp"] >= soon

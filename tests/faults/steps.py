@@ -37,6 +37,7 @@ READING: Final = frozenset(
         "final_intents",
         "funds",
         "gas_spent",
+        "index_states",
         "intent",
         "jobs",
         "known_code",
