@@ -7,6 +7,8 @@ from fractions import Fraction
 
 from keeper.core.guards import figures, gates
 from keeper.core.hub import in_use
+from keeper.core.index.methodology import Methodology
+from keeper.core.index.reweighting import is_owner, weigher_role
 from keeper.core.model import GuardResult, Market, Verdict
 from keeper.core.prices import PriceBook, PricesRefused, agree
 from keeper.core.spending import foresee, loss_budget, turnover_budget
@@ -41,6 +43,24 @@ def examine(market: Market) -> list[Check]:
     prices = agree(market)
     checks = [_of_guard(guard) for guard in gates(market, prices) if guard.name != "open_transaction"]
     checks += [keeper_expiry(market), gas_reach(market), clock(market), budgets(market), limits(market, prices)]
+    return [replace(check, fund=market.fund.name) for check in checks]
+
+
+def examine_index(market: Market, rules: Methodology, no_universe: str) -> list[Check]:
+    """Whether the fund's index can be looked at, and who would send its targets. `market` is as the weigher sees it,
+    `no_universe` why nobody describes the market; empty when somebody does."""
+    asked = "" if rules.fixed_bps else no_universe
+    role, largest = weigher_role(market), rules.cap_bps or BPS
+    checks = [Check("index", Health.FAIL if asked else Health.OK, asked or "its market can be asked")]
+    if role.verdict is Verdict.REFUSE:
+        checks.append(Check("weigher", Health.WARN, f"targets are told and not sent: {role.detail}"))
+    elif largest > market.treasury.limits.max_weight and not is_owner(market):
+        bound = percent(Fraction(market.treasury.limits.max_weight, BPS))
+        checks.append(
+            Check("weigher", Health.WARN, f"cap_bps lets a weight be above maxWeight, {bound} %: it would stay")
+        )
+    else:
+        checks.append(Check("weigher", Health.OK, f"{market.fund.signer} sends the targets"))
     return [replace(check, fund=market.fund.name) for check in checks]
 
 

@@ -12,17 +12,17 @@ from keeper.adapters.clock import SystemClock
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.codec import AbiCodec
 from keeper.adapters.storage.books import SqlBooks
-from keeper.app.world import Alone, Universe, World
+from keeper.app.world import Alone, World
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
 from keeper.core.units import Address
 from keeper.market_ports import MarketData
 from keeper.ports import Lease, SignerUnavailable
-from keeper.settings import ConfigurationError, Settings, parse_policy
+from keeper.settings import Settings, parse_policy
 from keeper.wiring.funds import register_first_fund, renew_policies
 from keeper.wiring.keys import Keys
 from keeper.wiring.leading import leading
-from keeper.wiring.market_data import open_market_data, universe_of
+from keeper.wiring.market_data import open_market_data, universe_or_why_not
 from keeper.wiring.places import Library, check_chain, open_chain, open_library
 
 log = structlog.get_logger()
@@ -106,14 +106,6 @@ def new_world(
         heartbeat_seconds=settings.heartbeat_seconds,
         lease=lease,
         market_data=market_data,
-        universe=_universe(settings, market_data),
+        universe=universe_or_why_not(settings, market_data),
         weigher=weigher,
     )
-
-
-def _universe(settings: Settings, market_data: MarketData | None) -> Universe | str:
-    """Funds that follow no index need none: what is missing is told by the first look that needs it."""
-    try:
-        return universe_of(settings, market_data)
-    except ConfigurationError as error:
-        return "; ".join(error.problems)

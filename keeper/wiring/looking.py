@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from keeper.adapters.clock import SystemClock
 from keeper.adapters.ethereum.chain import EthereumChain
 from keeper.adapters.ethereum.codec import AbiCodec
-from keeper.app.doctor import Check, Health, examine
+from keeper.app.doctor import Check, Health, examine, examine_index
+from keeper.app.index.reweigh import played_by_weigher
 from keeper.app.observe import look
 from keeper.app.quoting import quotes_of
+from keeper.core.ledger import Mode
 from keeper.core.model import Fund, Market, PinnedPolicy
 from keeper.core.units import ZERO_ADDRESS
 from keeper.market_ports import MarketData
@@ -17,7 +19,7 @@ from keeper.ports import BooksUnavailable, ChainUnavailable, NoBooks, SignerUnav
 from keeper.settings import ConfigurationError, Settings, address_or_none
 from keeper.wiring.keys import Keys
 from keeper.wiring.known import Known, known_funds, past_of
-from keeper.wiring.market_data import open_market_data
+from keeper.wiring.market_data import open_market_data, universe_or_why_not
 from keeper.wiring.places import check_chain, open_chain, open_library
 
 _FORBIDDING = {"hold": "safe_hold", "breaker": "breaker"}
@@ -134,9 +136,15 @@ async def _examine_fund(
         except SignerUnavailable as missing:
             checks.append(Check("key", Health.FAIL, str(missing), fund.name))
     try:
-        checks += examine(await _look(settings, fund, pinned, known, chain, provider))
+        market = await _look(settings, fund, pinned, known, chain, provider)
     except ChainUnavailable as outage:
-        checks.append(Check("observation", Health.FAIL, str(outage), fund.name))
+        return [*checks, Check("observation", Health.FAIL, str(outage), fund.name)]
+    checks += examine(market)
+    if (state := known.indexes.get(fund.id)) is not None:
+        universe = universe_or_why_not(settings, provider)
+        lacking = universe if isinstance(universe, str) else ""
+        weigher = Keys(settings, Mode.DRY_RUN).open_weigher()
+        checks += examine_index(played_by_weigher(market, weigher), state.methodology.rules, lacking)
     return checks
 
 

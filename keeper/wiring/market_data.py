@@ -59,6 +59,14 @@ def universe_of(settings: Settings, provider: MarketData | None) -> Universe:
     return Universe(provider, facts, None if facts is None else place_of(settings))
 
 
+def universe_or_why_not(settings: Settings, provider: MarketData | None) -> Universe | str:
+    """For those who may not need one: funds that follow no index have none, and the first look that needs it tells."""
+    try:
+        return universe_of(settings, provider)
+    except ConfigurationError as error:
+        return "; ".join(error.problems)
+
+
 def coingecko(settings: Settings, clock: Clock) -> CoinGecko:
     """To be closed."""
     key, url = settings.coingecko_api_key, settings.coingecko_url

@@ -209,6 +209,20 @@ def test_a_keeper_that_is_no_weigher_tells_the_owner(scene: Scene) -> None:
     assert keeper("index", "preview", "lci", **variables).code == 3
 
 
+def test_doctor_says_who_sends_the_targets_and_whom_the_index_asks(scene: Scene) -> None:
+    def told(**variables: str) -> dict[str, tuple[str, str]]:
+        rows = scene.keeper("doctor", "--json", **(scene.variables | variables)).json
+        return {row["name"]: (row["health"], row["detail"]) for row in rows if row["fund"] == "lci"}
+
+    fine = told()
+    assert fine["index"] == ("ok", "its market can be asked")
+    assert fine["weigher"] == ("ok", f"{accounts.WEIGHER} sends the targets")
+    assert told(WEIGHER_PRIVATE_KEY="")["weigher"][0] == "warn"
+    off = told(MARKET_DATA="off")["index"]
+    assert off[0] == "fail"
+    assert off[1].startswith("MARKET_DATA: is off")
+
+
 def test_what_the_treasury_does_not_list_is_proposed_and_never_bought(scene: Scene) -> None:
     """The fund's own share stands in for a token that nobody listed: it has code, decimals and a symbol."""
     keeper, share = scene.keeper, scene.chain.deployment.treasuries[0].address
