@@ -1,5 +1,6 @@
 """The index job beside the check of drift: targets change exactly once, or stay and say why; the rebalance follows."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,9 +13,9 @@ from keeper.core.index.reweighting import DOUBT_SECONDS
 from keeper.core.index.states import RETRY_SECONDS
 from keeper.core.ledger import Action, AlertKind, CycleRecord, IntentKind, IntentState, Mode
 from keeper.core.model import Market as FundsMarket
-from keeper.core.quotes import FaultKind
+from keeper.core.quotes import CoinId, FaultKind
 from keeper.core.units import Bps, Timestamp
-from keeper.core.universe import ChainNames, ListedCoin, Listing
+from keeper.core.universe import ChainNames, CoinKind, ListedCoin, Listing
 from keeper.market_ports import MarketDataUnavailable
 from tests import factories as f
 from tests import index_factories as ix
@@ -358,6 +359,26 @@ async def test_a_revert_in_simulation_sends_nothing_and_is_tried_again() -> None
     sim.chain.refusing.clear()
     await sim.run(RETRY_SECONDS + 600)
     assert targets(sim) == [4_000, 0, 4_000, 2_000]
+
+
+async def test_what_was_asked_for_other_rules_is_not_judged_by_new_ones() -> None:
+    """A survey asks what its own rules need to know: by others, what it did not ask would be missing."""
+    sim, provider = await started(coins=["weth"], size=1)
+    provider.coins = caps(weth=500, wbtc=400, uni=300)
+    known, waited = provider.members, asyncio.Event()
+
+    async def slow(kind: CoinKind) -> frozenset[CoinId]:
+        waited.set()
+        await sim.clock.sleep(60)
+        return await known(kind)
+
+    provider.members = slow  # type: ignore[method-assign]
+    running = asyncio.create_task(sim.run(HOUR))
+    await waited.wait()
+    await sim.books.put_methodology(sim.fund.id, ix.rules(**(RULES | {"size": 3})), "ann", "all of them")
+    await running
+    assert [look.reweighting.methodology_version for look in looks(sim) if look.reweighting] == [2]
+    assert targets(sim) == [3_333, 2_667, 2_000, 2_000]
 
 
 async def test_a_paused_fund_is_not_looked_at() -> None:
