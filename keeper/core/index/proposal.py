@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 from keeper.core.index.candidates import Candidate, Cause, Ranked, Refusal, Refused
 from keeper.core.index.eligibility import screen
@@ -12,6 +13,11 @@ from keeper.core.index.rounding import apportion
 from keeper.core.index.weights import WeightsImpossible, weigh
 from keeper.core.units import BPS, Address, Bps, Timestamp
 from keeper.core.words import percent
+
+
+_UNSAID: Final = frozenset({Cause.MISSING, Cause.STALE, Cause.NO_CONTRACT, Cause.FEW_EXCHANGES})
+"""Refusals of which a provider's gap may be the reason: a list without one address, a page without its pools. A member
+had its token and its exchanges when it was bought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +91,8 @@ class Proposal:
 
     @property
     def unexplained(self) -> tuple[str, ...]:
-        """Members that leave because nobody says anything of them, or not in time, which need be no fact about the
-        coin: worth a second look before anything is sold."""
+        """Members that leave because nobody says anything of them, or not in time, or not where they are to be had:
+        which need be no fact about the coin, and is worth a second look before anything is sold."""
         causes = {each.coin: each.refusal.cause for each in self.refused}
         inside = [*(each.member for each in self.holdings), *(each.member for each in self.proposed)]
         eligible = {each.coin for each in (*inside, *self.beyond)}
@@ -95,7 +101,7 @@ class Proposal:
             for change in self.changes
             if change.move is Move.LEAVES
             and change.coin not in eligible
-            and causes.get(change.coin, Cause.MISSING) in (Cause.MISSING, Cause.STALE)
+            and causes.get(change.coin, Cause.MISSING) in _UNSAID
         )
 
 

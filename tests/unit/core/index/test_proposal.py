@@ -6,7 +6,7 @@ import pytest
 
 from keeper.core.index.candidates import Cause
 from keeper.core.index.proposal import Proposal, Withheld, propose
-from tests.index_factories import NOW, candidate, listed, market, rules, token
+from tests.index_factories import NOW, candidate, contract, listed, market, rules, token
 
 pytestmark = pytest.mark.unit
 
@@ -137,6 +137,24 @@ def test_a_member_nobody_speaks_of_is_worth_a_second_look() -> None:
     ]
     assert found.unexplained == ("a", "c")
     assert {each.coin: each.refusal.cause for each in found.refused} == {"c": Cause.MISSING}
+
+
+@pytest.mark.parametrize(
+    "gap",
+    [
+        {"contract": None},
+        {"contract": contract("c", has_code=False)},
+        {"pools": ()},
+        {"pools": None},
+        {"categories": ("Stablecoins",), "recent": ()},
+    ],
+    ids=["no address", "no code", "no pools", "no answer", "gold without its prices"],
+)
+def test_a_member_whose_token_exchanges_or_prices_are_not_found_is_unexplained(gap: dict[str, object]) -> None:
+    """A list of tokens without its address, or a page without its pools: it had both when it was bought."""
+    found = proposed(propose(THREE, [*market(a=50, b=30), candidate("c", 20, **gap)], "abc", listed(SPLIT), None, NOW))
+    assert found.changes[0].words.startswith("C leaves: ")
+    assert found.unexplained == ("c",)
 
 
 def test_a_member_that_ranks_too_low_is_explained() -> None:
