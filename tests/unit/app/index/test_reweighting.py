@@ -347,6 +347,35 @@ async def test_weights_that_cannot_be_leave_the_old_ones() -> None:
     assert targets(sim) == [4_000, 4_000, 0, 2_000]
 
 
+async def test_looks_that_break_do_not_keep_drift_from_being_looked_at() -> None:
+    """One was due in every quarter of an hour, drift in every hour: a look that was cut off is none at drift."""
+    sim, provider = await started()
+    await sim.run(120)
+    provider.coins = caps(**NEW)
+    await sim.clock.sleep(DAY)
+    before = len(sim.books.decisions())
+    sim.chain.silent = {"rehearse"}
+    await sim.run(6 * HOUR)
+    since = [cycle.action for cycle in sim.books.decisions()[before:]]
+    assert since.count(Action.FAILED) > 10, "the looks"
+    assert since.count(Action.HELD) >= 6, "drift"
+
+
+async def test_drift_is_looked_at_once_new_targets_are_final_however_long_their_transaction_took() -> None:
+    sim, provider = await started()
+    await sim.run(120)
+    provider.coins = caps(**NEW)
+    await sim.clock.sleep(DAY)
+    sim.chain.congested = True
+    running = asyncio.create_task(sim.run(HOUR / 2))
+    await sim.until(lambda: len(sim.books.intents()) == 1)
+    await sim.clock.sleep(sim.world.cycle_timeout_seconds + 20)
+    sim.chain.congested = False
+    await running
+    assert [intent.kind for intent in sim.books.intents()] == [IntentKind.TARGETS, IntentKind.REBALANCE]
+    assert symbols(sim)["WBTC"] == 0
+
+
 async def test_a_revert_in_simulation_sends_nothing_and_is_tried_again() -> None:
     sim, provider = await started()
     await sim.run(120)
@@ -437,6 +466,22 @@ async def test_a_weighers_nonce_that_nobody_can_explain_holds_the_weigher_and_no
     assert (await examine(sim.chain, sim.books, weigher))[1].hold is not None
     assert AlertKind.SAFE_HOLD in sim.books.open_alerts()
     assert not sim.books.intents()
+
+
+async def test_a_weighers_key_that_another_used_meanwhile_is_held_at_the_start_and_the_keepers_is_not() -> None:
+    weigher = f.address(77, "9")
+    sim, provider = await started(f.with_treasury(fund(), weigher=weigher))
+    sim.signers[weigher] = FakeSigner(weigher)
+    sim.world = replace(sim.world, weigher=weigher)
+    await sim.run(120)
+    provider.coins = caps(**NEW)
+    await sim.run(2 * DAY)
+    sim.chain.foreign(weigher)
+    sim.chain.mine()
+    await sim.run(120)
+    mine, theirs = await examine(sim.chain, sim.books, weigher)
+    assert (mine.signer, mine.hold) == (sim.fund.signer, None)
+    assert (theirs.signer, theirs.hold is None) == (weigher, False)
 
 
 # ---------------------------------------------------------------------------------------------- crashes
