@@ -14,7 +14,6 @@ from keeper.core.index.weights import WeightsImpossible, weigh
 from keeper.core.units import BPS, Address, Bps, Timestamp
 from keeper.core.words import percent
 
-
 _UNSAID: Final = frozenset({Cause.MISSING, Cause.STALE, Cause.NO_CONTRACT, Cause.FEW_EXCHANGES})
 """Refusals of which a provider's gap may be the reason: a list without one address, a page without its pools. A member
 had its token and its exchanges when it was bought."""
@@ -165,10 +164,13 @@ def propose(
 
 def _fixed(rules: Methodology, listed: Sequence[Listed], hub: Address | None) -> Proposal | Withheld:
     """Weights that the methodology names: no market is asked."""
-    by_symbol = {asset.symbol: asset for asset in listed}
-    if unknown := [symbol for symbol, _ in rules.fixed_bps if symbol not in by_symbol]:
+    alike = {symbol: [asset for asset in listed if asset.symbol == symbol] for symbol, _ in rules.fixed_bps}
+    if unknown := [symbol for symbol, assets in alike.items() if not assets]:
         return Withheld(f"the treasury does not list {', '.join(unknown)}, which has a fixed weight")
-    shares = {by_symbol[symbol].token: weight for symbol, weight in rules.fixed_bps}
+    best = {symbol: [asset for asset in assets if not asset.lacks] or assets for symbol, assets in alike.items()}
+    if unclear := [symbol for symbol, assets in best.items() if len(assets) > 1]:
+        return Withheld(f"the treasury lists {', '.join(unclear)} more than once: nobody says which has the weight")
+    shares = {best[symbol][0].token: weight for symbol, weight in rules.fixed_bps}
     targets = _targets(shares, listed, hub, rules.cash_bps)
     moves = _moves(listed, targets)
     lacking = {asset.token: asset.lacks for asset in listed if asset.lacks}

@@ -33,7 +33,8 @@ LOOK_AGAIN_SECONDS: Final = 3_600
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """`action` is HELD, BLOCKED or PLANNED; only then `step` are the targets to send. `doubted` and `next_due` are for
-    the next look, `waits` for people: targets that should be sent and are not."""
+    the next look: what is sent may come to nothing, and a doubt of a day is not begun anew for that. `waits` is for
+    people: targets that should be sent and are not."""
 
     action: Action
     reason: str
@@ -102,7 +103,7 @@ def judge(market: Market, proposal: Proposal | Withheld, state: IndexState) -> J
         return Judgement(Action.BLOCKED, reason, guards, None, _coins(doubted), when, True)
     assert step is not None
     if step == proposal.targets:
-        return Judgement(Action.PLANNED, why, guards, step, {}, regular, False)
+        return Judgement(Action.PLANNED, why, guards, step, _coins(doubted), regular, False)
     reason = f"a step of {_shown(shift_of(before, step))} of {_shown(shift_of(before, proposal.targets))}: {why}"
     rest = _refilled(market, step, proposal.targets, spent=shift_of(before, step))
     return Judgement(Action.PLANNED, reason, guards, step, _coins(doubted), min(rest, regular), False)

@@ -262,6 +262,11 @@ async def test_a_newcomer_that_is_not_listed_is_proposed_and_never_bought() -> N
         alert.message
     )
     assert targets(sim)[2] == 0
+    provider.down["members"] = MarketDataUnavailable("fake: no answer within 10 s", FaultKind.UNAVAILABLE)
+    await sim.run(DAY + 600)
+    assert looks(sim)[-1].action is Action.FAILED
+    assert AlertKind.INDEX_PROPOSAL in sim.books.open_alerts(), "nobody has said that it is over"
+    provider.down.clear()
     provider.coins = caps(**OLD)
     await sim.run(DAY + 600)
     assert AlertKind.INDEX_PROPOSAL not in sim.books.open_alerts()
@@ -298,6 +303,18 @@ async def test_a_member_that_nobody_speaks_for_is_kept_for_a_day_and_then_sold()
     await sim.run(DOUBT_SECONDS + HOUR)
     assert targets(sim) == [4_000, 0, 4_000, 2_000]
     assert (await sim.books.index_states())[sim.fund.id].doubted == {}
+
+
+async def test_a_doubt_of_a_day_is_not_begun_anew_when_what_was_sent_came_to_nothing() -> None:
+    sim, provider = await started(interval_seconds=HOUR)
+    await sim.run(120)
+    provider.coins = [each for each in caps(**NEW) if each.coin != "wbtc"]
+    sim.chain.refusing[sim.fund.treasury] = "IsPaused"
+    await sim.run(DOUBT_SECONDS + 4 * HOUR)
+    assert looks(sim)[-1].action is Action.REVERTED
+    sim.chain.refusing.clear()
+    await sim.run(HOUR)
+    assert targets(sim) == [4_000, 0, 4_000, 2_000]
 
 
 async def test_a_doubt_that_is_over_is_forgotten() -> None:

@@ -208,6 +208,18 @@ def test_fixed_weights_that_are_there_are_not_sent() -> None:
     assert not proposed(propose(how, [], "", listed({"a": 6_000, "b": 4_000}, lacks=["b"]), None, NOW)).must_be_sent
 
 
+def test_a_fixed_weight_of_a_symbol_that_two_assets_have_is_nobodys() -> None:
+    """A bridged token and the chain's own, both called USDC: the one that can be bought has it, or neither."""
+    how = rules(fixed_bps={"A": 6_000, "B": 4_000})
+    now = listed({"a": 6_000, "b": 4_000, "other": 0})
+    twice = [replace(each, symbol="B") if each.symbol == "OTHER" else each for each in now]
+    assert propose(how, [], "", twice, None, NOW) == Withheld(
+        "the treasury lists B more than once: nobody says which has the weight"
+    )
+    retired = [replace(each, lacks="retired") if each.token == token("other") else each for each in twice]
+    assert proposed(propose(how, [], "", retired, None, NOW)).targets == (6_000, 4_000, 0)
+
+
 def test_fixed_weights_buy_nothing_that_cannot_be_bought() -> None:
     how = rules(fixed_bps={"A": 6_000, "B": 4_000})
     assert propose(how, [], "", listed({"a": 10_000, "b": 0}, lacks=["b"]), None, NOW) == Withheld(
