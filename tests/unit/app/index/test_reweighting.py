@@ -226,6 +226,24 @@ async def test_a_target_above_what_the_weigher_may_set_stays_and_says_what_to_do
     assert AlertKind.TARGETS_WAIT in sim.books.open_alerts()
 
 
+async def test_cash_that_the_owner_set_above_the_limit_is_brought_below_it_by_the_first_step() -> None:
+    """60 % in USDC where the weigher may leave 50 %: a step that sold the leaver alone would be refused for ever."""
+    start = f.aim(fund(max_weight=Bps(5_000), shift_cap=Bps(2_500)), WETH=0, USDC=6_000)
+    sim, _ = await started(start, sizes=NEW)
+    await sim.run(3 * DAY)
+    sent = [look.reweighting.sent for look in looks(sim) if look.reweighting and look.reweighting.sent]
+    assert sent[0] == (1_250, 2_500, 1_250, 5_000)
+    assert targets(sim) == [4_000, 0, 4_000, 2_000]
+
+
+async def test_cash_that_no_step_brings_below_the_limit_says_what_to_do() -> None:
+    sim, _ = await started(f.aim(fund(max_weight=Bps(5_000), shift_cap=Bps(2_500)), WETH=0, WBTC=0, USDC=10_000))
+    await sim.run(600)
+    assert looks(sim)[-1].reason == (
+        "largest_target: USDC stays above it after a step: set targets as the owner, or a larger limit"
+    )
+
+
 async def test_who_is_no_weigher_tells_the_owner_and_takes_over_what_the_owner_did() -> None:
     sim, provider = await started(f.with_treasury(fund(), weigher=f.address(9)))
     await sim.run(120)
