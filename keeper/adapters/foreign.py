@@ -19,14 +19,14 @@ class NotANumber:
     text: str
 
 
-def loads(raw: bytes) -> Any:
-    """JSON of a sane depth. Raises ValueError.
+def loads(raw: bytes, *, names_once: bool = False) -> Any:
+    """JSON of a sane depth. Raises ValueError; with `names_once` also when an object has a name twice.
 
     py_ecc, which keystores bring along, lifts Python's recursion limit to 100,000: a body of brackets alone would not
     raise RecursionError but overflow the C stack and kill the process.
     """
     _check_depth(raw)
-    return json.loads(raw)
+    return json.loads(raw, object_pairs_hook=_unambiguous if names_once else None)
 
 
 def exact(raw: bytes) -> Any:

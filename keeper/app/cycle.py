@@ -21,8 +21,8 @@ from keeper.core.units import Timestamp
 log = structlog.get_logger()
 
 
-def new_cycle(fund: Fund, world: World) -> Cycle:
-    return Cycle(uuid.uuid4().hex, fund, world.clock.now())
+def new_cycle(fund: Fund, world: World, *, of_index: bool = False) -> Cycle:
+    return Cycle(uuid.uuid4().hex, fund, world.clock.now(), of_index=of_index)
 
 
 async def run_cycle(cycle: Cycle, seen: Market | Unobserved, world: World, outbox: Outbox) -> Result:

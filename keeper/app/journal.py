@@ -58,8 +58,12 @@ def draft(
 
 
 def draft_failure(cycle: Cycle, seen: Market | Unobserved, reason: str, body: Mapping[str, Any]) -> CycleRecord:
-    """A cycle that could not be observed, hung or broke. It stays due: the scheduler tries again after a pause."""
+    """A cycle that could not be observed, hung or broke. It stays due: the scheduler tries again after a pause. One of
+    the index is no look at drift, however often it breaks: that stays as due as it was."""
     market = None if isinstance(seen, Unobserved) else seen
+    next_due = None
+    if market and not cycle.of_index:
+        next_due = Timestamp(market.block.timestamp + market.policy.interval_seconds)
     return CycleRecord(
         cycle_id=cycle.id,
         fund_id=cycle.fund.id,
@@ -79,7 +83,7 @@ def draft_failure(cycle: Cycle, seen: Market | Unobserved, reason: str, body: Ma
         votes=(),
         guards=(),
         intent=None,
-        next_due=Timestamp(market.block.timestamp + market.policy.interval_seconds) if market else None,
+        next_due=next_due,
         alerts=(Alert(cycle.fund.id, AlertKind.REBALANCE_FAILED, reason),),
     )
 

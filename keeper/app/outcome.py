@@ -9,12 +9,14 @@ from keeper.core.model import Fund
 
 @dataclass(slots=True)
 class Cycle:
-    """`committed` is set once the cycle's record is in the books; what fails later belongs to its transaction."""
+    """`committed` is set once the cycle's record is in the books; what fails later belongs to its transaction.
+    `of_index`: it looks at the index, and leaves the time of the next look at drift alone."""
 
     id: str
     fund: Fund
     started_at: datetime
     committed: bool = False
+    of_index: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ What an earlier process left open is carried on; a nonce that the books cannot e
 other recovery: a start after a crash is a start.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.app.memory import Outbox
 from keeper.app.permits import hold
@@ -86,5 +86,5 @@ async def reconcile(world: World, outbox: Outbox) -> list[SignerReport]:
     reports = await examine(world.chain, world.books, world.weigher)
     for report in reports:
         if report.fault is not None and report.hold is None and report.nonce > (report.next_nonce or 0):
-            await hold(report.funds[0], report.fault, world)
+            await hold(replace(report.funds[0], signer=report.signer), report.fault, world)  # it may be the weigher's
     return reports

@@ -17,7 +17,7 @@ from keeper.app.index.desk import IndexDesk
 from keeper.app.index.reweigh import run_reweighting
 from keeper.app.memory import Outbox
 from keeper.app.observe import Unobserved, observe
-from keeper.app.outcome import Result
+from keeper.app.outcome import Cycle, Result
 from keeper.app.reconcile import reconcile
 from keeper.app.tasks import Cycles, Work
 from keeper.app.transactions import settle_open
@@ -199,21 +199,24 @@ class Scheduler(Cycles):
         self.run_one(cycle, seen, lambda: run_cycle(cycle, seen, self.world, self.outbox), f"cycle {fund.name}")
 
     def _start_look(self, fund: Fund, seen: Market) -> None:
-        cycle, state, found = new_cycle(fund, self.world), self.desk.states[fund.id], self.desk.take(fund.id)
+        cycle = new_cycle(fund, self.world, of_index=True)
+        state, found = self.desk.states[fund.id], self.desk.take(fund.id)
 
         def look() -> Coroutine[Any, Any, Result]:
             return run_reweighting(cycle, seen, found, state, self.world, self.outbox)
 
-        self.run_one(cycle, seen, lambda: self._looked(fund, look), f"index of {fund.name}")
+        self.run_one(cycle, seen, lambda: self._looked(cycle, look), f"index of {fund.name}")
 
-    async def _looked(self, fund: Fund, look: Work) -> Result:
+    async def _looked(self, cycle: Cycle, look: Work) -> Result:
         try:
             result = await look()
         except BaseException:
-            self.desk.postpone(fund.id)
+            self.desk.postpone(cycle.fund.id)
+            if cycle.committed:  # cut off while it followed its transaction, which goes on
+                self.hurried.add(cycle.fund.id)
             raise
         if result.state is not None:
-            self.hurried.add(fund.id)
+            self.hurried.add(cycle.fund.id)
         return result
 
     async def _ready_to_hurry(self) -> set[int]:

@@ -49,9 +49,9 @@ class Eligibility:
 def rules_of(file: Path) -> Methodology:
     """Those of a file, JSON with the names of `Methodology`. Raises ConfigurationError."""
     try:
-        said = loads(read_text(file).encode())
+        said = loads(read_text(file).encode(), names_once=True)
     except ValueError:
-        raise ConfigurationError([f"{file}: is not JSON"]) from None
+        raise ConfigurationError([f"{file}: is not JSON, or has a name twice"]) from None
     if not isinstance(said, dict):
         raise ConfigurationError([f"{file}: is not an object of rules and their values"])
     return from_plain(said)

@@ -296,6 +296,7 @@ def test_what_is_not_set_and_what_is_wrong(keeper: Keeper) -> None:
     file = keeper.folder / "wrong.json"
     for text, said in (
         ("{", "is not JSON"),
+        ('{"exclusions": ["luna"], "exclusions": []}', "has a name twice"),
         ("[]", "is not an object of rules and their values"),
         ('{"size": 0, "cap": 1}', "cap: there is no such rule of an index"),
     ):

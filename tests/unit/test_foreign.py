@@ -18,6 +18,12 @@ def test_numbers_are_the_decimals_that_were_written() -> None:
     assert all(type(number) is Decimal for number in found)
 
 
+def test_a_name_that_is_there_twice_is_ambiguous_where_that_is_asked() -> None:
+    assert loads(b'{"a": 1, "a": 2}') == {"a": 2}
+    with pytest.raises(ValueError, match="a name is there twice"):
+        loads(b'{"a": 1, "a": 2}', names_once=True)
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e99999999999999999999", "9" * 401])
 def test_what_is_no_number_keeps_its_place(text: str) -> None:
     (found,) = exact(f"[{text}]".encode())

@@ -29,14 +29,26 @@ FRESH_SECONDS: Final = 3_600
 """Chain time after which what was found is asked anew: a fund could not be looked at until then."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A survey, under way or done: the time of the block that it began at, and for whose rules and members."""
+
+    since: Timestamp
+    state: IndexState
+    task: asyncio.Task[Survey | str]
+
+    def serves(self, state: IndexState) -> bool:
+        """Other rules ask other questions: what was not asked would be missing, and what is missing is sold."""
+        return (self.state.methodology, self.state.members) == (state.methodology, state.members)
+
+
 @dataclass(slots=True)
 class IndexDesk:
-    """`asked` are the surveys, under way or done, with the time of the block that they began at. `not_before` is when a
-    fund whose look broke is looked at again, by the monotonic clock."""
+    """`not_before` is when a fund whose look broke is looked at again, by the monotonic clock."""
 
     world: World
     states: Mapping[int, IndexState] = field(default_factory=dict)
-    asked: dict[int, tuple[Timestamp, asyncio.Task[Survey | str]]] = field(default_factory=dict)
+    asked: dict[int, Asked] = field(default_factory=dict)
     not_before: dict[int, float] = field(default_factory=dict)
 
     async def open(self) -> bool:
@@ -48,18 +60,23 @@ class IndexDesk:
         """Start a survey for every fund whose index is due, by the states as they were when the desk was opened."""
         for fund in funds:
             if self._is_due(fund, head.timestamp):
-                name = f"survey for {fund.name}"
-                task = asyncio.create_task(self._survey(fund, self.states[fund.id], head), name=name)
-                self.asked[fund.id] = (head.timestamp, task)
+                state, name = self.states[fund.id], f"survey for {fund.name}"
+                if fund.id in self.asked:
+                    self.asked[fund.id].task.cancel()
+                task = asyncio.create_task(self._survey(fund, state, head), name=name)
+                self.asked[fund.id] = Asked(head.timestamp, state, task)
 
     def answered(self) -> set[int]:
         """The funds of which everything is known that a look needs."""
-        return {fund_id for fund_id, (_, task) in self.asked.items() if task.done() and fund_id in self.states}
+        return {
+            fund_id
+            for fund_id, asked in self.asked.items()
+            if asked.task.done() and fund_id in self.states and asked.serves(self.states[fund_id])
+        }
 
     def take(self, fund_id: int) -> Survey | str:
         """What was found, once."""
-        _, task = self.asked.pop(fund_id)
-        return task.result()
+        return self.asked.pop(fund_id).task.result()
 
     def postpone(self, fund_id: int) -> None:
         """The look broke before it could be recorded with a time for the next one."""
@@ -67,10 +84,10 @@ class IndexDesk:
 
     async def all_answered(self) -> None:
         if self.asked:
-            await asyncio.wait([task for _, task in self.asked.values()])
+            await asyncio.wait([asked.task for asked in self.asked.values()])
 
     async def close(self) -> None:
-        tasks = [task for _, task in self.asked.values()]
+        tasks = [asked.task for asked in self.asked.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -82,10 +99,10 @@ class IndexDesk:
             return False
         if self.world.clock.monotonic() < self.not_before.get(fund.id, 0.0):
             return False
-        if fund.id not in self.asked:
+        asked = self.asked.get(fund.id)
+        if asked is None or not asked.serves(state):
             return True
-        since, task = self.asked[fund.id]
-        return task.done() and now - since > FRESH_SECONDS
+        return asked.task.done() and now - asked.since > FRESH_SECONDS
 
     async def _survey(self, fund: Fund, state: IndexState, head: Block) -> Survey | str:
         """What was found, or why nothing was, in one line. Never raises."""

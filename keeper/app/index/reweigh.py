@@ -104,7 +104,9 @@ class _Draft:
     ) -> CycleRecord:
         base = draft(self.cycle, self.market, self.thought, self.body, action, reason, outcomes, intent)
         raised = self._alerts(action, reason)
-        ours = {AlertKind.TARGETS_WAIT, AlertKind.INDEX_PROPOSAL}
+        ours = {AlertKind.TARGETS_WAIT}
+        if isinstance(self.proposal, Proposal):  # a provider that is down says nothing of who belongs in the index
+            ours.add(AlertKind.INDEX_PROPOSAL)
         cleared = tuple(sorted(ours - {alert.kind for alert in raised}))
         return replace(base, alerts=raised, cleared=cleared, reweighting=self._look(action))
 

@@ -43,7 +43,7 @@ class Candidate:
 
 
 class Cause(StrEnum):
-    """What kind of reason keeps a coin out. MISSING alone is no fact about the coin: somebody did not say something."""
+    """What kind of reason keeps a coin out. MISSING is no fact about the coin: somebody did not say something."""
 
     EXCLUDED = "excluded"
     MISSING = "missing"

@@ -176,7 +176,7 @@ def _named_stable(category: str, recent: Sequence[Decimal]) -> Refusal | None:
     """Gold is called so as well as dollars: the peg test against 1 USD decides."""
     price = middle(recent)
     if price is None:
-        return Refusal(Cause.PEGGED, f"called a stablecoin ({category}), and no recent price shows otherwise")
+        return Refusal(Cause.MISSING, f"called a stablecoin ({category}), and no recent price shows otherwise")
     if around_one(price):
         shown = plain(Decimal(round(price * 10_000)).scaleb(-4))
         return Refusal(Cause.PEGGED, f"called a stablecoin ({category}), and its price is about 1 USD: {shown}")

@@ -21,7 +21,8 @@ _LARGEST: Final = 2**53 - 1
 
 def from_plain(said: Mapping[str, Any]) -> Methodology:
     """What is left out is the default. Raises ConfigurationError with every mistake, each beginning with its place."""
-    problems = [f"{name}: there is no such rule of an index" for name in sorted(map(str, said)) if name not in _READERS]
+    unknown = [name if name.isprintable() else _shown(name) for name in sorted(map(str, said)) if name not in _READERS]
+    problems = [f"{name}: there is no such rule of an index" for name in unknown]
     values: dict[str, Any] = {}
     for name, read in _READERS.items():
         if name in said:

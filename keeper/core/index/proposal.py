@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 from keeper.core.index.candidates import Candidate, Cause, Ranked, Refusal, Refused
 from keeper.core.index.eligibility import screen
@@ -12,6 +13,10 @@ from keeper.core.index.rounding import apportion
 from keeper.core.index.weights import WeightsImpossible, weigh
 from keeper.core.units import BPS, Address, Bps, Timestamp
 from keeper.core.words import percent
+
+_UNSAID: Final = frozenset({Cause.MISSING, Cause.STALE, Cause.NO_CONTRACT, Cause.FEW_EXCHANGES})
+"""Refusals of which a provider's gap may be the reason: a list without one address, a page without its pools. A member
+had its token and its exchanges when it was bought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ class Proposal:
 
     @property
     def unexplained(self) -> tuple[str, ...]:
-        """Members that leave because nobody says anything of them, or not in time, which need be no fact about the
-        coin: worth a second look before anything is sold."""
+        """Members that leave because nobody says anything of them, or not in time, or not where they are to be had:
+        which need be no fact about the coin, and is worth a second look before anything is sold."""
         causes = {each.coin: each.refusal.cause for each in self.refused}
         inside = [*(each.member for each in self.holdings), *(each.member for each in self.proposed)]
         eligible = {each.coin for each in (*inside, *self.beyond)}
@@ -95,7 +100,7 @@ class Proposal:
             for change in self.changes
             if change.move is Move.LEAVES
             and change.coin not in eligible
-            and causes.get(change.coin, Cause.MISSING) in (Cause.MISSING, Cause.STALE)
+            and causes.get(change.coin, Cause.MISSING) in _UNSAID
         )
 
 
@@ -159,10 +164,13 @@ def propose(
 
 def _fixed(rules: Methodology, listed: Sequence[Listed], hub: Address | None) -> Proposal | Withheld:
     """Weights that the methodology names: no market is asked."""
-    by_symbol = {asset.symbol: asset for asset in listed}
-    if unknown := [symbol for symbol, _ in rules.fixed_bps if symbol not in by_symbol]:
+    alike = {symbol: [asset for asset in listed if asset.symbol == symbol] for symbol, _ in rules.fixed_bps}
+    if unknown := [symbol for symbol, assets in alike.items() if not assets]:
         return Withheld(f"the treasury does not list {', '.join(unknown)}, which has a fixed weight")
-    shares = {by_symbol[symbol].token: weight for symbol, weight in rules.fixed_bps}
+    best = {symbol: [asset for asset in assets if not asset.lacks] or assets for symbol, assets in alike.items()}
+    if unclear := [symbol for symbol, assets in best.items() if len(assets) > 1]:
+        return Withheld(f"the treasury lists {', '.join(unclear)} more than once: nobody says which has the weight")
+    shares = {best[symbol][0].token: weight for symbol, weight in rules.fixed_bps}
     targets = _targets(shares, listed, hub, rules.cash_bps)
     moves = _moves(listed, targets)
     lacking = {asset.token: asset.lacks for asset in listed if asset.lacks}

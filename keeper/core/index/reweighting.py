@@ -33,7 +33,8 @@ LOOK_AGAIN_SECONDS: Final = 3_600
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """`action` is HELD, BLOCKED or PLANNED; only then `step` are the targets to send. `doubted` and `next_due` are for
-    the next look, `waits` for people: targets that should be sent and are not."""
+    the next look: what is sent may come to nothing, and a doubt of a day is not begun anew for that. `waits` is for
+    people: targets that should be sent and are not."""
 
     action: Action
     reason: str
@@ -92,7 +93,7 @@ def judge(market: Market, proposal: Proposal | Withheld, state: IndexState) -> J
         open_transaction(market),
         head_age(market),
         weigher_role(market),
-        largest_target(market, proposal.targets),
+        largest_target(market, proposal.targets, step),
         shift_budget(market, before, proposal.targets, step),
     )
     why = "; ".join(proposal.reasons)
@@ -102,7 +103,7 @@ def judge(market: Market, proposal: Proposal | Withheld, state: IndexState) -> J
         return Judgement(Action.BLOCKED, reason, guards, None, _coins(doubted), when, True)
     assert step is not None
     if step == proposal.targets:
-        return Judgement(Action.PLANNED, why, guards, step, {}, regular, False)
+        return Judgement(Action.PLANNED, why, guards, step, _coins(doubted), regular, False)
     reason = f"a step of {_shown(shift_of(before, step))} of {_shown(shift_of(before, proposal.targets))}: {why}"
     rest = _refilled(market, step, proposal.targets, spent=shift_of(before, step))
     return Judgement(Action.PLANNED, reason, guards, step, _coins(doubted), min(rest, regular), False)
@@ -157,13 +158,18 @@ def weigher_role(market: Market) -> GuardResult:
     return GuardResult("weigher_role", "yes" if may else "no", "yes", "", verdict(may), detail)
 
 
-def largest_target(market: Market, targets: Sequence[Bps]) -> GuardResult:
-    """`WeightTooBig`."""
+def largest_target(market: Market, targets: Sequence[Bps], step: Sequence[Bps] | None = None) -> GuardResult:
+    """`WeightTooBig`, of what is wanted and of a step on the way to it, which may leave where it is what the owner had
+    set above the limit."""
     limit = market.treasury.limits.max_weight
     name, allowed = "largest_target", percent(Fraction(limit, BPS))
     if is_owner(market):
         return skipped(name, allowed, "% of NAV", "the owner is not bound")
     target, asset = max(zip(targets, market.treasury.assets, strict=True), key=lambda pair: pair[0])
+    if target <= limit and step is not None and max(step) > limit:
+        target, asset = max(zip(step, market.treasury.assets, strict=True), key=lambda pair: pair[0])
+        detail = f"{asset.symbol} stays above it after a step: set targets as the owner, or a larger limit"
+        return GuardResult(name, percent(Fraction(target, BPS)), allowed, "% of NAV", Verdict.REFUSE, detail)
     fits = target <= limit
     way_out = "" if fits else f": the methodology needs a cap_bps of at most {limit}, or the treasury a larger limit"
     return GuardResult(
@@ -201,7 +207,7 @@ def _step(market: Market, before: Sequence[Bps], after: Sequence[Bps]) -> tuple[
         return tuple(after)
     if sum(before) != BPS or left < _worth_a_step(market, wanted):
         return None
-    return step_towards(before, after, left)
+    return step_towards(before, after, left, market.treasury.limits.max_weight)
 
 
 def _worth_a_step(market: Market, wanted: Bps) -> int:

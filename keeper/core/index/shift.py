@@ -13,12 +13,17 @@ def shift_of(before: Sequence[Bps], after: Sequence[Bps]) -> Bps:
     return Bps(-(-moved // 2))
 
 
-def step_towards(before: Sequence[Bps], after: Sequence[Bps], most: Bps) -> tuple[Bps, ...]:
+def step_towards(
+    before: Sequence[Bps],
+    after: Sequence[Bps],
+    most: Bps,
+    ceiling: Bps = Bps(BPS),  # noqa: B008
+) -> tuple[Bps, ...]:
     """Targets on the way from `before` to `after`, both summing to 10,000, that shift by at most `most`.
 
-    The whole way where that is allowed, else a step of exactly `most`: what shall leave comes first, the largest of it
-    first, and everything else moves in proportion to what it still has to go. Raises ValueError for targets of another
-    sum, of which no part sums to 10,000 either.
+    The whole way where that is allowed, else a step of exactly `most`: what stands above the `ceiling`, which nothing
+    may after it, comes first; then what shall leave, the largest of it first; and everything else moves in proportion
+    to what it still has to go. Raises ValueError for targets of another sum, of which no part sums to 10,000 either.
     """
     if sum(before) != BPS or sum(after) != BPS:
         raise ValueError(f"targets sum to {sum(before)} and {sum(after)}, not to {BPS}")
@@ -27,10 +32,11 @@ def step_towards(before: Sequence[Bps], after: Sequence[Bps], most: Bps) -> tupl
     most = Bps(max(0, most))
     rises = [max(0, new - old) for old, new in zip(before, after, strict=True)]
     falls = [max(0, old - new) for old, new in zip(before, after, strict=True)]
-    exits = [fall if new == 0 else 0 for fall, new in zip(falls, after, strict=True)]
-    others = [fall - exit_ for fall, exit_ in zip(falls, exits, strict=True)]
-    taken = _largest_first(exits, most)
-    taken = [first + rest for first, rest in zip(taken, _shared(others, most - sum(taken)), strict=True)]
+    taken = _largest_first([min(fall, max(0, old - ceiling)) for fall, old in zip(falls, before, strict=True)], most)
+    exits = [fall - part if new == 0 else 0 for fall, part, new in zip(falls, taken, after, strict=True)]
+    taken = _sums(taken, _largest_first(exits, most - sum(taken)))
+    others = [fall - part if new else 0 for fall, part, new in zip(falls, taken, after, strict=True)]
+    taken = _sums(taken, _shared(others, most - sum(taken)))
     given = _shared(rises, most)
     return tuple(Bps(old + up - down) for old, up, down in zip(before, given, taken, strict=True))
 
@@ -41,6 +47,10 @@ def _largest_first(parts: Sequence[int], most: int) -> list[int]:
     for index in sorted(range(len(parts)), key=lambda index: -parts[index]):
         taken[index] = min(parts[index], most - sum(taken))
     return taken
+
+
+def _sums(ones: Sequence[int], others: Sequence[int]) -> list[int]:
+    return [one + other for one, other in zip(ones, others, strict=True)]
 
 
 def _shared(parts: Sequence[int], most: int) -> list[int]:

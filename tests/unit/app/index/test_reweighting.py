@@ -1,5 +1,6 @@
 """The index job beside the check of drift: targets change exactly once, or stay and say why; the rebalance follows."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,9 +13,9 @@ from keeper.core.index.reweighting import DOUBT_SECONDS
 from keeper.core.index.states import RETRY_SECONDS
 from keeper.core.ledger import Action, AlertKind, CycleRecord, IntentKind, IntentState, Mode
 from keeper.core.model import Market as FundsMarket
-from keeper.core.quotes import FaultKind
+from keeper.core.quotes import CoinId, FaultKind
 from keeper.core.units import Bps, Timestamp
-from keeper.core.universe import ChainNames, ListedCoin, Listing
+from keeper.core.universe import ChainNames, CoinKind, ListedCoin, Listing
 from keeper.market_ports import MarketDataUnavailable
 from tests import factories as f
 from tests import index_factories as ix
@@ -226,6 +227,24 @@ async def test_a_target_above_what_the_weigher_may_set_stays_and_says_what_to_do
     assert AlertKind.TARGETS_WAIT in sim.books.open_alerts()
 
 
+async def test_cash_that_the_owner_set_above_the_limit_is_brought_below_it_by_the_first_step() -> None:
+    """60 % in USDC where the weigher may leave 50 %: a step that sold the leaver alone would be refused for ever."""
+    start = f.aim(fund(max_weight=Bps(5_000), shift_cap=Bps(2_500)), WETH=0, USDC=6_000)
+    sim, _ = await started(start, sizes=NEW)
+    await sim.run(3 * DAY)
+    sent = [look.reweighting.sent for look in looks(sim) if look.reweighting and look.reweighting.sent]
+    assert sent[0] == (1_250, 2_500, 1_250, 5_000)
+    assert targets(sim) == [4_000, 0, 4_000, 2_000]
+
+
+async def test_cash_that_no_step_brings_below_the_limit_says_what_to_do() -> None:
+    sim, _ = await started(f.aim(fund(max_weight=Bps(5_000), shift_cap=Bps(2_500)), WETH=0, WBTC=0, USDC=10_000))
+    await sim.run(600)
+    assert looks(sim)[-1].reason == (
+        "largest_target: USDC stays above it after a step: set targets as the owner, or a larger limit"
+    )
+
+
 async def test_who_is_no_weigher_tells_the_owner_and_takes_over_what_the_owner_did() -> None:
     sim, provider = await started(f.with_treasury(fund(), weigher=f.address(9)))
     await sim.run(120)
@@ -262,6 +281,11 @@ async def test_a_newcomer_that_is_not_listed_is_proposed_and_never_bought() -> N
         alert.message
     )
     assert targets(sim)[2] == 0
+    provider.down["members"] = MarketDataUnavailable("fake: no answer within 10 s", FaultKind.UNAVAILABLE)
+    await sim.run(DAY + 600)
+    assert looks(sim)[-1].action is Action.FAILED
+    assert AlertKind.INDEX_PROPOSAL in sim.books.open_alerts(), "nobody has said that it is over"
+    provider.down.clear()
     provider.coins = caps(**OLD)
     await sim.run(LOOK + 600)
     assert AlertKind.INDEX_PROPOSAL not in sim.books.open_alerts()
@@ -298,6 +322,18 @@ async def test_a_member_that_nobody_speaks_for_is_kept_for_a_day_and_then_sold()
     await sim.run(DOUBT_SECONDS + HOUR)
     assert targets(sim) == [4_000, 0, 4_000, 2_000]
     assert (await sim.books.index_states())[sim.fund.id].doubted == {}
+
+
+async def test_a_doubt_of_a_day_is_not_begun_anew_when_what_was_sent_came_to_nothing() -> None:
+    sim, provider = await started(interval_seconds=HOUR)
+    await sim.run(120)
+    provider.coins = [each for each in caps(**NEW) if each.coin != "wbtc"]
+    sim.chain.refusing[sim.fund.treasury] = "IsPaused"
+    await sim.run(DOUBT_SECONDS + 4 * HOUR)
+    assert looks(sim)[-1].action is Action.REVERTED
+    sim.chain.refusing.clear()
+    await sim.run(HOUR)
+    assert targets(sim) == [4_000, 0, 4_000, 2_000]
 
 
 async def test_a_doubt_that_is_over_is_forgotten() -> None:
@@ -347,6 +383,35 @@ async def test_weights_that_cannot_be_leave_the_old_ones() -> None:
     assert targets(sim) == [4_000, 4_000, 0, 2_000]
 
 
+async def test_looks_that_break_do_not_keep_drift_from_being_looked_at() -> None:
+    """One was due in every quarter of an hour, drift in every hour: a look that was cut off is none at drift."""
+    sim, provider = await started()
+    await sim.run(120)
+    provider.coins = caps(**NEW)
+    await sim.clock.sleep(DAY)
+    before = len(sim.books.decisions())
+    sim.chain.silent = {"rehearse"}
+    await sim.run(6 * HOUR)
+    since = [cycle.action for cycle in sim.books.decisions()[before:]]
+    assert since.count(Action.FAILED) > 10, "the looks"
+    assert since.count(Action.HELD) >= 6, "drift"
+
+
+async def test_drift_is_looked_at_once_new_targets_are_final_however_long_their_transaction_took() -> None:
+    sim, provider = await started()
+    await sim.run(120)
+    provider.coins = caps(**NEW)
+    await sim.clock.sleep(DAY)
+    sim.chain.congested = True
+    running = asyncio.create_task(sim.run(HOUR / 2))
+    await sim.until(lambda: len(sim.books.intents()) == 1)
+    await sim.clock.sleep(sim.world.cycle_timeout_seconds + 20)
+    sim.chain.congested = False
+    await running
+    assert [intent.kind for intent in sim.books.intents()] == [IntentKind.TARGETS, IntentKind.REBALANCE]
+    assert symbols(sim)["WBTC"] == 0
+
+
 async def test_a_revert_in_simulation_sends_nothing_and_is_tried_again() -> None:
     sim, provider = await started()
     await sim.run(120)
@@ -359,6 +424,26 @@ async def test_a_revert_in_simulation_sends_nothing_and_is_tried_again() -> None
     sim.chain.refusing.clear()
     await sim.run(RETRY_SECONDS + 600)
     assert targets(sim) == [4_000, 0, 4_000, 2_000]
+
+
+async def test_what_was_asked_for_other_rules_is_not_judged_by_new_ones() -> None:
+    """A survey asks what its own rules need to know: by others, what it did not ask would be missing."""
+    sim, provider = await started(coins=["weth"], size=1)
+    provider.coins = caps(weth=500, wbtc=400, uni=300)
+    known, waited = provider.members, asyncio.Event()
+
+    async def slow(kind: CoinKind) -> frozenset[CoinId]:
+        waited.set()
+        await sim.clock.sleep(60)
+        return await known(kind)
+
+    provider.members = slow  # type: ignore[method-assign]
+    running = asyncio.create_task(sim.run(HOUR))
+    await waited.wait()
+    await sim.books.put_methodology(sim.fund.id, ix.rules(**(RULES | {"size": 3})), "ann", "all of them")
+    await running
+    assert [look.reweighting.methodology_version for look in looks(sim) if look.reweighting] == [2]
+    assert targets(sim) == [3_333, 2_667, 2_000, 2_000]
 
 
 async def test_a_paused_fund_is_not_looked_at() -> None:
@@ -417,6 +502,22 @@ async def test_a_weighers_nonce_that_nobody_can_explain_holds_the_weigher_and_no
     assert (await examine(sim.chain, sim.books, weigher))[1].hold is not None
     assert AlertKind.SAFE_HOLD in sim.books.open_alerts()
     assert not sim.books.intents()
+
+
+async def test_a_weighers_key_that_another_used_meanwhile_is_held_at_the_start_and_the_keepers_is_not() -> None:
+    weigher = f.address(77, "9")
+    sim, provider = await started(f.with_treasury(fund(), weigher=weigher))
+    sim.signers[weigher] = FakeSigner(weigher)
+    sim.world = replace(sim.world, weigher=weigher)
+    await sim.run(120)
+    provider.coins = caps(**NEW)
+    await sim.run(2 * DAY)
+    sim.chain.foreign(weigher)
+    sim.chain.mine()
+    await sim.run(120)
+    mine, theirs = await examine(sim.chain, sim.books, weigher)
+    assert (mine.signer, mine.hold) == (sim.fund.signer, None)
+    assert (theirs.signer, theirs.hold is None) == (weigher, False)
 
 
 # ---------------------------------------------------------------------------------------------- crashes

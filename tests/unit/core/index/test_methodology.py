@@ -97,6 +97,10 @@ def test_every_value_that_cannot_be_read_is_told_at_once() -> None:
     ]
 
 
+def test_a_name_that_a_terminal_obeys_is_told_so_that_it_does_not() -> None:
+    assert problems({"\x1b[2Jtop": 10}) == [r"'\x1b[2Jtop': there is no such rule of an index"]
+
+
 def test_what_cannot_be_together_is_told_at_once() -> None:
     assert problems(
         {

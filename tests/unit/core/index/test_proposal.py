@@ -6,7 +6,7 @@ import pytest
 
 from keeper.core.index.candidates import Cause
 from keeper.core.index.proposal import Proposal, Withheld, propose
-from tests.index_factories import NOW, candidate, listed, market, rules, token
+from tests.index_factories import NOW, candidate, contract, listed, market, rules, token
 
 pytestmark = pytest.mark.unit
 
@@ -139,6 +139,24 @@ def test_a_member_nobody_speaks_of_is_worth_a_second_look() -> None:
     assert {each.coin: each.refusal.cause for each in found.refused} == {"c": Cause.MISSING}
 
 
+@pytest.mark.parametrize(
+    "gap",
+    [
+        {"contract": None},
+        {"contract": contract("c", has_code=False)},
+        {"pools": ()},
+        {"pools": None},
+        {"categories": ("Stablecoins",), "recent": ()},
+    ],
+    ids=["no address", "no code", "no pools", "no answer", "gold without its prices"],
+)
+def test_a_member_whose_token_exchanges_or_prices_are_not_found_is_unexplained(gap: dict[str, object]) -> None:
+    """A list of tokens without its address, or a page without its pools: it had both when it was bought."""
+    found = proposed(propose(THREE, [*market(a=50, b=30), candidate("c", 20, **gap)], "abc", listed(SPLIT), None, NOW))
+    assert found.changes[0].words.startswith("C leaves: ")
+    assert found.unexplained == ("c",)
+
+
 def test_a_member_that_ranks_too_low_is_explained() -> None:
     found = proposed(propose(THREE, market(a=50, b=30, c=20, d=10, x=5), "abx", listed(SPLIT | {"x": 0}), None, NOW))
     assert found.changes[0].words == "X leaves: rank 5, a member stays down to rank 4"
@@ -188,6 +206,18 @@ def test_fixed_weights_ask_no_market() -> None:
 def test_fixed_weights_that_are_there_are_not_sent() -> None:
     how = rules(fixed_bps={"A": 6_000, "B": 4_000})
     assert not proposed(propose(how, [], "", listed({"a": 6_000, "b": 4_000}, lacks=["b"]), None, NOW)).must_be_sent
+
+
+def test_a_fixed_weight_of_a_symbol_that_two_assets_have_is_nobodys() -> None:
+    """A bridged token and the chain's own, both called USDC: the one that can be bought has it, or neither."""
+    how = rules(fixed_bps={"A": 6_000, "B": 4_000})
+    now = listed({"a": 6_000, "b": 4_000, "other": 0})
+    twice = [replace(each, symbol="B") if each.symbol == "OTHER" else each for each in now]
+    assert propose(how, [], "", twice, None, NOW) == Withheld(
+        "the treasury lists B more than once: nobody says which has the weight"
+    )
+    retired = [replace(each, lacks="retired") if each.token == token("other") else each for each in twice]
+    assert proposed(propose(how, [], "", retired, None, NOW)).targets == (6_000, 4_000, 0)
 
 
 def test_fixed_weights_buy_nothing_that_cannot_be_bought() -> None:

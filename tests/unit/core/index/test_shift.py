@@ -38,6 +38,12 @@ def test_of_two_that_leave_the_larger_goes_first() -> None:
     assert step_towards(bps(4_000, 5_000, 1_000), bps(0, 0, 10_000), Bps(2_000)) == (4_000, 3_000, 3_000)
 
 
+def test_what_stands_above_what_the_weigher_may_set_goes_before_what_leaves() -> None:
+    before, after = bps(4_000, 6_000, 0), bps(0, 2_000, 8_000)
+    assert step_towards(before, after, Bps(2_500)) == (1_500, 6_000, 2_500)
+    assert step_towards(before, after, Bps(2_500), Bps(5_000)) == (2_500, 5_000, 2_500)
+
+
 def test_nothing_is_allowed_nothing_moves() -> None:
     assert step_towards(bps(4_000, 6_000), bps(6_000, 4_000), Bps(0)) == (4_000, 6_000)
 
