@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -46,11 +47,14 @@ from keeper.core.ledger import (
     Settlement,
     SignerState,
 )
+from keeper.core.mistakes import ConfigurationError
 from keeper.core.model import Fund, PinnedPolicy
 from keeper.core.past import PoolPast, SeenPrices
 from keeper.core.quotes import CoinId
 from keeper.core.units import Address, Hash32, Timestamp, Wei
 from keeper.ports import Reply, SignedTransaction, Terms
+
+log = structlog.get_logger()
 
 
 class SqlBooks:
@@ -162,8 +166,14 @@ class SqlBooks:
     # ---- indexes
 
     async def index_states(self) -> dict[int, IndexState]:
-        rows = await self._db.read(indexes.states)
-        return {row.fund_id: self._indexes.read(row) for row in rows}
+        """One whose stored rules are none to this version is left out, and said: the other funds go on."""
+        found = {}
+        for row in await self._db.read(indexes.states):
+            try:
+                found[row.fund_id] = self._indexes.read(row)
+            except ConfigurationError as error:
+                log.error("index not followed", fund_id=row.fund_id, reason="; ".join(error.problems))
+        return found
 
     async def put_methodology(self, fund_id: int, rules: Methodology, by: str, why: str) -> PinnedMethodology:
         """A new version, unless nothing changed. Raises LookupError for an unknown fund."""

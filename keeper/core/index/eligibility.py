@@ -17,6 +17,9 @@ from keeper.core.index.pegs import around_one, held_at_one, middle, stands_still
 from keeper.core.units import Address, Timestamp
 from keeper.core.words import duration, plain
 
+AHEAD_SECONDS: Final = 3_600
+"""How far a price's time may be ahead of the block's: two clocks, and a block of some minutes ago."""
+
 Check: TypeAlias = Callable[[Candidate, Methodology, Timestamp], Refusal | None]
 
 
@@ -51,7 +54,10 @@ def alive(candidate: Candidate, rules: Methodology, now: Timestamp) -> Refusal |
     """Nothing is bought at a price that has stopped."""
     if candidate.updated_at is None:
         return Refusal(Cause.STALE, "nobody says when its price is from")
-    if (age := now - candidate.updated_at) > rules.max_age_seconds:
+    age = now - candidate.updated_at
+    if age < -AHEAD_SECONDS:
+        return Refusal(Cause.STALE, f"its price is {duration(-age)} from the future")
+    if age > rules.max_age_seconds:
         return Refusal(Cause.STALE, f"its price is {duration(age)} old, at most {duration(rules.max_age_seconds)}")
     if stands_still(candidate.recent):
         return Refusal(Cause.STALE, f"its price has stopped at {plain(candidate.recent[-1])} USD")

@@ -41,6 +41,8 @@ def test_a_coin_with_everything_is_in() -> None:
         ({"updated_at": None}, "nobody says when its price is from"),
         ({"updated_at": NOW - 86_401}, "its price is 1d 1s old, at most 1d"),
         ({"updated_at": NOW - 86_400}, None),
+        ({"updated_at": NOW + 3_600}, None),
+        ({"updated_at": NOW + 3_601}, "its price is 1h 1s from the future"),
         ({"recent": (*FLOATING, Decimal("1.5"), Decimal("1.50"), Decimal("1.5"))}, "its price has stopped at 1.5 USD"),
         ({"recent": (*FLOATING, Decimal("1.5"), Decimal("1.5"))}, None),
         ({"recent": ()}, None),
