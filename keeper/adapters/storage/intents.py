@@ -1,6 +1,7 @@
 """Intents and attempts: stored before any byte leaves, read back as they will be sent."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, func, literal,
 
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.journal import append, lock
-from keeper.adapters.storage.signing import last_final, permit, take_nonce
+from keeper.adapters.storage.signing import permit, take_nonce
 from keeper.adapters.storage.states import note
 from keeper.adapters.storage.tables import (
     OPEN_INTENT,
@@ -157,20 +158,12 @@ def intent(db: Connection, intent_id: int) -> Intent:
     return found[0]
 
 
-def final_intents(db: Connection, since_block: int) -> list[Intent]:
-    """Those that ended on the chain in blocks from there on, newest first."""
-    if not (ids := last_final(db, since_block)):
-        return []
-    found = _with_parts(db, db.execute(_INTENTS.where(_INTENT.id.in_(ids))).all())
-    return sorted(found, key=lambda each: ids.index(each.id))
-
-
 def _with_parts(db: Connection, rows: Sequence[Row[Any]]) -> list[Intent]:
     if not rows:
         return []
     theirs = {"ids": [row.id for row in rows]}
-    swaps = db.execute(_SWAPS, theirs).all()
-    attempts = db.execute(_ATTEMPTS, theirs).all()
+    swaps = _by_intent(db.execute(_SWAPS, theirs))
+    attempts = _by_intent(db.execute(_ATTEMPTS, theirs))
     return [
         Intent(
             id=row.id,
@@ -183,13 +176,20 @@ def _with_parts(db: Connection, rows: Sequence[Row[Any]]) -> list[Intent]:
             nonce=row.nonce,
             gas_limit=row.gas_limit,
             call=Call(row.call_to, row.call_data, row.treasury_id, row.deadline),
-            swaps=tuple(_planned(swap) for swap in swaps if swap.intent_id == row.id),
-            attempts=tuple(_attempt(each) for each in attempts if each.intent_id == row.id),
+            swaps=tuple(map(_planned, swaps[row.id])),
+            attempts=tuple(map(_attempt, attempts[row.id])),
             cancel_asked=row.cancel_asked,
             kind=IntentKind(row.kind),
         )
         for row in sorted(rows, key=lambda row: row.id)  # an ORDER BY would keep SQLite from the partial index
     ]
+
+
+def _by_intent(rows: Iterable[Row[Any]]) -> dict[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[row.intent_id].append(row)
+    return found
 
 
 def _planned(row: Row[Any]) -> PlannedSwap:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, func, or_, select, text, update
+from sqlalchemy import Connection, Insert, Row, bindparam, func, or_, select, text, update
 
 from keeper.adapters.storage.alerts import clear_alerts
 from keeper.adapters.storage.errors import Conflict
@@ -21,6 +21,7 @@ from keeper.adapters.storage.tables import (
     transaction_attempt,
     transaction_intent,
 )
+from keeper.core.holds import FinalPlace
 from keeper.core.ledger import AlertKind, Execution, IntentState, Record, SignerState
 from keeper.core.units import Address, Timestamp, UsdE18, Wei
 from keeper.ports import SigningForbidden
@@ -43,6 +44,19 @@ _PERMIT = (
     .join(index_fund, index_fund.c.id == _INTENT.fund_id)
     .join(circuit_breaker, circuit_breaker.c.fund_id == _INTENT.fund_id, isouter=True)
     .join(signer_account, (_SIGNER.signer == _INTENT.signer) & (_SIGNER.chain_id == _INTENT.chain_id), isouter=True)
+)
+
+
+# asked at every head, of everything that ended in the last hour: no more than the places, and built once
+_FINAL_PLACES = (
+    select(_INTENT.id, _INTENT.fund_id, _INTENT.signer, _ATTEMPT.hash, _ATTEMPT.block_number, _ATTEMPT.block_hash)
+    .select_from(transaction_attempt)
+    .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
+    .join(signer_account, (_SIGNER.signer == _INTENT.signer) & (_SIGNER.chain_id == _INTENT.chain_id))
+    .where(_ATTEMPT.block_number >= bindparam("since_block"))
+    .where(_INTENT.state.in_([IntentState.FINAL_OK.value, IntentState.FINAL_REVERTED.value]))
+    .where(or_(_SIGNER.released_at.is_(None), _SIGNER.released_at < _INTENT.updated_at))
+    .order_by(_ATTEMPT.block_number.desc(), _ATTEMPT.intent_id.desc())
 )
 
 
@@ -219,19 +233,10 @@ def gas_spent(db: Connection, signer: Address, since: Timestamp) -> Wei:
     return Wei(sum(db.scalars(wanted)))
 
 
-def last_final(db: Connection, since_block: int) -> list[int]:
-    """Ids of intents that ended on the chain in blocks from there on, newest first. What had ended when an operator
-    last accepted the chain as it was is none of them: it would hold the signer again for what was looked at.
+def final_places(db: Connection, since_block: int) -> list[FinalPlace]:
+    """Where intents ended on the chain in blocks from there on, newest first. What had ended when an operator last
+    accepted the chain as it was is none of them: it would hold the signer again for what was looked at.
 
     One attempt of each has a receipt, so nothing is grouped: SQLite would read every attempt for it.
     """
-    finals = [IntentState.FINAL_OK.value, IntentState.FINAL_REVERTED.value]
-    wanted = (
-        select(_ATTEMPT.intent_id)
-        .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
-        .join(signer_account, (_SIGNER.signer == _INTENT.signer) & (_SIGNER.chain_id == _INTENT.chain_id))
-        .where(_ATTEMPT.block_number >= since_block, _INTENT.state.in_(finals))
-        .where(or_(_SIGNER.released_at.is_(None), _SIGNER.released_at < _INTENT.updated_at))
-        .order_by(_ATTEMPT.block_number.desc(), _ATTEMPT.intent_id.desc())
-    )
-    return list(db.scalars(wanted))
+    return [FinalPlace(*row) for row in db.execute(_FINAL_PLACES, {"since_block": since_block})]
