@@ -29,7 +29,29 @@ from keeper.ports import SigningForbidden
 _INTENT, _ATTEMPT, _SIGNER = transaction_intent.c, transaction_attempt.c, signer_account.c
 
 _CHAIN = select(database_stamp.c.chain_id).scalar_subquery()
-_STATE = select(_SIGNER.next_nonce, _SIGNER.hold).where(_SIGNER.chain_id == _CHAIN)
+_STATE = select(_SIGNER.next_nonce, _SIGNER.hold).where(
+    _SIGNER.chain_id == _CHAIN, _SIGNER.signer == bindparam("signer")
+)
+_BREAKER = select(circuit_breaker.c.reason).where(circuit_breaker.c.fund_id == bindparam("fund"))
+_COUNTED_FROM = select(circuit_breaker.c.counted_from).where(circuit_breaker.c.fund_id == bindparam("fund"))
+_EXECUTIONS = (
+    select(rebalance.c.mined_at, rebalance.c.status, rebalance.c.nav_before, rebalance.c.loss, _ATTEMPT.revert_reason)
+    .join(transaction_attempt, _ATTEMPT.intent_id == rebalance.c.intent_id)
+    .where(
+        rebalance.c.fund_id == bindparam("fund"),
+        rebalance.c.mined_at >= bindparam("first"),
+        _ATTEMPT.block_hash.is_not(None),
+    )
+)
+_GAS = (
+    select(_ATTEMPT.gas_cost_wei)
+    .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
+    .where(
+        _INTENT.signer == bindparam("signer"),
+        _ATTEMPT.mined_at >= bindparam("since"),
+        _ATTEMPT.gas_cost_wei.is_not(None),
+    )
+)
 
 # one look: whoever may sign is asked in the transaction that takes the nonce
 _PERMIT = (
@@ -44,6 +66,7 @@ _PERMIT = (
     .join(index_fund, index_fund.c.id == _INTENT.fund_id)
     .join(circuit_breaker, circuit_breaker.c.fund_id == _INTENT.fund_id, isouter=True)
     .join(signer_account, (_SIGNER.signer == _INTENT.signer) & (_SIGNER.chain_id == _INTENT.chain_id), isouter=True)
+    .where(_INTENT.id == bindparam("id"))
 )
 
 
@@ -62,7 +85,7 @@ _FINAL_PLACES = (
 
 def permit(db: Connection, intent_id: int, chain_id: int, nonce: int) -> None:
     """Raises SigningForbidden when the books do not let this intent have that nonce now."""
-    row = db.execute(_PERMIT.where(_INTENT.id == intent_id)).one()
+    row = db.execute(_PERMIT, {"id": intent_id}).one()
     if row.paused:
         raise SigningForbidden("paused: an operator paused the fund")
     if row.breaker is not None:
@@ -90,7 +113,7 @@ def _upsert_nonce(insert: Callable[..., Insertion]) -> Insert:
 
 
 def signer_state(db: Connection, signer: Address) -> SignerState:
-    row = db.execute(_STATE.where(_SIGNER.signer == signer)).one_or_none()
+    row = db.execute(_STATE, {"signer": signer}).one_or_none()
     return SignerState(signer, None, None) if row is None else SignerState(signer, row.next_nonce, row.hold)
 
 
@@ -165,8 +188,7 @@ def ask_cancel(db: Connection, at: datetime, intent_id: int, why: str, by: str, 
 
 
 def breaker(db: Connection, fund_id: int) -> str | None:
-    wanted = select(circuit_breaker.c.reason).where(circuit_breaker.c.fund_id == fund_id)
-    reason: str | None = db.execute(wanted).scalar_one_or_none()
+    reason: str | None = db.execute(_BREAKER, {"fund": fund_id}).scalar_one_or_none()
     return reason
 
 
@@ -200,16 +222,8 @@ def reset_breaker(db: Connection, at: datetime, fund_id: int, counted_from: Time
 
 def executions(db: Connection, fund_id: int, since: Timestamp) -> list[Execution]:
     """Mined transactions since then, and since the breaker was last reset."""
-    from_ = select(circuit_breaker.c.counted_from).where(circuit_breaker.c.fund_id == fund_id)
-    first = max(since, db.execute(from_).scalar_one_or_none() or 0)
-    wanted = (
-        select(
-            rebalance.c.mined_at, rebalance.c.status, rebalance.c.nav_before, rebalance.c.loss, _ATTEMPT.revert_reason
-        )
-        .join(transaction_attempt, _ATTEMPT.intent_id == rebalance.c.intent_id)
-        .where(rebalance.c.fund_id == fund_id, rebalance.c.mined_at >= first, _ATTEMPT.block_hash.is_not(None))
-    )
-    return [_execution(row) for row in db.execute(wanted)]
+    first = max(since, db.execute(_COUNTED_FROM, {"fund": fund_id}).scalar_one_or_none() or 0)
+    return [_execution(row) for row in db.execute(_EXECUTIONS, {"fund": fund_id, "first": first})]
 
 
 def _execution(row: Row[Any, Any, Any, Any, Any]) -> Execution:
@@ -225,12 +239,7 @@ def _execution(row: Row[Any, Any, Any, Any, Any]) -> Execution:
 
 def gas_spent(db: Connection, signer: Address, since: Timestamp) -> Wei:
     """Summed here: SQLite would make a REAL of what is longer than 64 bits."""
-    wanted = (
-        select(_ATTEMPT.gas_cost_wei)
-        .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
-        .where(_INTENT.signer == signer, _ATTEMPT.mined_at >= since, _ATTEMPT.gas_cost_wei.is_not(None))
-    )
-    return Wei(sum(db.scalars(wanted)))
+    return Wei(sum(db.scalars(_GAS, {"signer": signer, "since": since})))
 
 
 def final_places(db: Connection, since_block: int) -> list[FinalPlace]:
