@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from keeper.core.fees import FeeQuote
+from keeper.core.holds import FinalPlace
 from keeper.core.index.candidates import Contract
 from keeper.core.index.states import IndexState
 from keeper.core.ledger import (
@@ -283,9 +284,9 @@ class Books(Protocol):
         """An operator has looked: the signer goes on with that nonce. A stolen nonce's intent ends as CANCELLED."""
         ...
 
-    async def final_intents(self, since_block: int) -> list[Intent]:
-        """Those that ended as FINAL_* in blocks from `since_block` on, newest first: their blocks must stay. Without
-        those that had ended when an operator last released their signer."""
+    async def final_places(self, since_block: int) -> list[FinalPlace]:
+        """Of intents that ended as FINAL_* in blocks from `since_block` on, newest first: those blocks must stay.
+        Without those that had ended when an operator last released their signer."""
         ...
 
     async def executions(self, fund_id: int, since: Timestamp) -> list[Execution]:

@@ -8,7 +8,7 @@ import structlog
 from keeper.app.memory import Outbox
 from keeper.app.permits import alarm, hold
 from keeper.app.world import World
-from keeper.core.holds import DOUBTED_HEADS
+from keeper.core.holds import DOUBTED_HEADS, FinalPlace
 from keeper.core.ledger import Alert, AlertKind, Attempt, Intent
 from keeper.core.model import Block, Fund
 from keeper.ports import ChainUnavailable
@@ -23,17 +23,14 @@ _FAILED: Final = "FAILED"
 async def watch_final(head: Block, world: World, outbox: Outbox) -> None:
     """A chain that takes back what was final is not to be traded on: the signer is held. Some heads may be wrong."""
     try:
-        intents = await world.books.final_intents(max(0, head.number - FINAL_WATCHED))
-        places = {each.id: next(a for a in each.attempts if a.block_hash is not None) for each in intents}
-        heights = {mined.block_number for mined in places.values() if mined.block_number is not None}
-        blocks = await world.chain.blocks_at(heights) if heights else {}
-        for intent in intents:
-            mined = places[intent.id]
-            block = None if mined.block_number is None else blocks[mined.block_number]
-            gone = block is None or block.hash != mined.block_hash
-            if outbox.doubt(f"block of intent {intent.id}", head, gone) == DOUBTED_HEADS:
-                reason = f"block {mined.block_number} was final and is gone, and transaction {mined.hash} with it"
-                await hold(await fund_of(intent, world), reason, world)
+        places = await world.books.final_places(max(0, head.number - FINAL_WATCHED))
+        blocks = await world.chain.blocks_at({place.block_number for place in places}) if places else {}
+        for place in places:
+            block = blocks[place.block_number]
+            gone = block is None or block.hash != place.block_hash
+            if outbox.doubt(f"block of intent {place.intent_id}", head, gone) == DOUBTED_HEADS:
+                reason = f"block {place.block_number} was final and is gone, and transaction {place.tx_hash} with it"
+                await hold(await fund_of(place, world), reason, world)
     except ChainUnavailable as outage:
         log.warning("final transactions not checked", reason=str(outage))
 
@@ -49,7 +46,7 @@ async def hear_relay(intent: Intent, attempt: Attempt, world: World) -> None:
         await alarm(Alert(intent.fund_id, AlertKind.TRANSACTION_STUCK, message), world)
 
 
-async def fund_of(intent: Intent, world: World) -> Fund:
+async def fund_of(intent: Intent | FinalPlace, world: World) -> Fund:
     """Its fund, with whoever signed it for a signer: targets may be another key's to send than trades."""
     fund = next(fund for fund in await world.books.funds() if fund.id == intent.fund_id)
     return fund if fund.signer == intent.signer else replace(fund, signer=intent.signer)

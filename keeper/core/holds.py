@@ -1,11 +1,25 @@
 """SAFE_HOLD: when a signer's nonce on the chain is not the one that the books expect. Pure."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from keeper.core.ledger import SignerState
+from keeper.core.units import Address, Hash32
 
 DOUBTED_HEADS: Final = 3
 """Heads in a row that must show less than was final before it is believed: a node that lags shows less for a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalPlace:
+    """Where on the chain an intent ended: its transaction, and the block that has to stay."""
+
+    intent_id: int
+    fund_id: int
+    signer: Address
+    tx_hash: Hash32
+    block_number: int
+    block_hash: Hash32
 
 
 def nonce_fault(state: SignerState, nonce: int) -> str | None:

@@ -22,12 +22,14 @@ def hub_of(market: Market) -> int | None:
 
 def venues_between(treasury: Treasury, one: int, other: int) -> tuple[Venue, ...]:
     """Venues in use for this pair of assets, whether or not they answered."""
-    return tuple(v for v in treasury.venues if {v.asset0, v.asset1} == {one, other} and in_use(treasury, v))
+    pair = ((one, other), (other, one))
+    return tuple(v for v in treasury.venues if (v.asset0, v.asset1) in pair and in_use(treasury, v))
 
 
 def in_use(treasury: Treasury, venue: Venue) -> bool:
     """Enabled, and neither side is retired: the treasury neither sells nor buys those."""
-    return venue.enabled and not any(treasury.assets[index].retired for index in (venue.asset0, venue.asset1))
+    assets = treasury.assets
+    return venue.enabled and not assets[venue.asset0].retired and not assets[venue.asset1].retired
 
 
 def is_idle(asset: Asset) -> bool:

@@ -18,13 +18,15 @@ GENESIS: Final = Hash32("0x" + "00" * 32)
 
 _JSON: Final = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 """Without numbers and with keys in order this writes RFC 8785, and does so in C: a test holds it to a reference."""
+_SORTING: Final = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True)
+"""It sorts keys by code points: where they are ASCII, as JCS wants it."""
 
 _Json: TypeAlias = "str | bool | list[_Json] | dict[str, _Json]"
 
 
 def rfc3339(at: datetime) -> str:
     """An aware instant in UTC, with microseconds and a Z: one way to write it, whatever its digits."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 class NotCanonical(TypeError):
@@ -34,6 +36,8 @@ class NotCanonical(TypeError):
 def canonical(body: Mapping[str, Any]) -> bytes:
     """The one way to write `body`. Raises NotCanonical for numbers, None, and anything else that is not plain."""
     try:
+        if _is_plain(body):  # nearly always: then nothing has to be built anew
+            return _SORTING.encode(body).encode()
         return _JSON.encode(_plain(body, "body")).encode()
     except UnicodeEncodeError as error:
         raise NotCanonical("a text in the body is not Unicode: it holds half of a surrogate pair") from error
@@ -47,6 +51,21 @@ def content_hash(body: Mapping[str, Any]) -> Hash32:
 def link(previous: Hash32, content: Hash32) -> Hash32:
     """The record's place in the chain: fixes its content and everything before it."""
     return _hex(sha256(bytes.fromhex(previous[2:]) + bytes.fromhex(content[2:])).digest())
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is made of nothing but str, bool, list and dict themselves, with keys in ASCII."""
+    kind = type(value)
+    if kind is dict:
+        for key, each in value.items():
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(each) is not str and not _is_plain(each):
+                return False
+        return True
+    if kind is list:
+        return all(type(each) is str or _is_plain(each) for each in value)
+    return kind is str or kind is bool
 
 
 def _plain(value: Any, where: str) -> _Json:

@@ -1,11 +1,15 @@
 """What Uniswap's pools say an asset is worth: their price now, through the hub to USD. A voice, never an authority."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from keeper.core.amm import v3
-from keeper.core.hub import venues_between
+from keeper.core.hub import in_use
 from keeper.core.model import Treasury, V2State, V3State, Venue
 from keeper.core.units import Px
+
+Pools: TypeAlias = Mapping[int, Sequence[Venue]]
+"""By asset, the pools between it and the hub; an asset without any is not in it."""
 
 
 def spot_px(venue: Venue, asset: int, other_px: Px) -> Px:
@@ -33,27 +37,31 @@ def depth(venue: Venue, asset: int) -> int:
     return reserves[0 if venue.asset0 == asset else 1] if min(reserves) > 0 else 0
 
 
-def deepest(treasury: Treasury, asset: int, hub: int) -> Venue | None:
-    """The enabled pool with the most of the hub behind its price; ties: the first listed. None when all are empty."""
-    pools = [venue for venue in venues_between(treasury, asset, hub) if depth(venue, hub) > 0]
-    return max(pools, key=lambda venue: depth(venue, hub), default=None)
+def pools_by_depth(treasury: Treasury, hub: int) -> Pools:
+    """The enabled pools of each asset with any of the hub behind their price, deepest first; ties: as listed."""
+    found: dict[int, list[tuple[int, Venue]]] = {}
+    for venue in treasury.venues:
+        if hub not in (venue.asset0, venue.asset1) or not in_use(treasury, venue):
+            continue
+        if (behind := depth(venue, hub)) > 0:
+            other = venue.asset1 if venue.asset0 == hub else venue.asset0
+            found.setdefault(other, []).append((behind, venue))
+    return {
+        index: tuple(venue for _, venue in sorted(each, key=lambda pool: -pool[0])) for index, each in found.items()
+    }
 
 
-def through_hub(treasury: Treasury, asset: int, hub: int, hub_px: Px) -> Px | None:
+def through_hub(pools: Pools, asset: int, hub_px: Px) -> Px | None:
     """Price of an asset other than the hub by its deepest pool."""
-    pool = deepest(treasury, asset, hub)
-    return None if pool is None else spot_px(pool, asset, hub_px)
+    return spot_px(pools[asset][0], asset, hub_px) if asset in pools else None
 
 
-def of_hub(treasury: Treasury, hub: int, others: Mapping[int, Px]) -> Px | None:
+def of_hub(pools: Pools, hub: int, others: Mapping[int, Px]) -> Px | None:
     """Price of the hub as its pools imply it, given the prices of the `others`: the lower median of the implied ones.
 
     Each asset's deepest pool speaks once, so that one pool that is off, or one feed, does not speak for all.
     """
-    implied = sorted(_implied(treasury, hub, others))
+    implied = sorted(
+        spot_px(pools[index][0], hub, px) for index, px in others.items() if index != hub and index in pools
+    )
     return implied[(len(implied) - 1) // 2] if implied else None
-
-
-def _implied(treasury: Treasury, hub: int, others: Mapping[int, Px]) -> Sequence[Px]:
-    pools = {index: deepest(treasury, index, hub) for index in others if index != hub}
-    return [spot_px(pool, hub, others[index]) for index, pool in pools.items() if pool is not None]

@@ -5,14 +5,13 @@ A V3 pool remembers by itself; of a V2 pair the books remember what it summed up
 a market that moves: it is a voice beside others, never an authority.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from keeper.core import spot
 from keeper.core.amm import v3, v3_ticks
-from keeper.core.hub import venues_between
 from keeper.core.model import Market, V2State, V2Sums, V3Sums, Venue
 from keeper.core.past import PoolPast, PoolSample
+from keeper.core.spot import Pools
 from keeper.core.units import Address, Px, Timestamp
 from keeper.core.words import utc
 
@@ -111,15 +110,15 @@ def _usable(past: PoolPast | None, now: Timestamp) -> PoolSample:
 # -------------------------------------------------------------------------------------------- through the hub
 
 
-def through_hub(market: Market, asset: int, hub: int, hub_px: Px) -> tuple[Px, str]:
+def through_hub(market: Market, pools: Pools, asset: int, hub_px: Px) -> tuple[Px, str]:
     """Mean price of an asset other than the hub by its deepest pool that has one, and what it is the mean of.
 
     Raises Silent with the reason of the deepest of all.
     """
-    return _by_deepest(market, asset, hub, asset, hub_px)
+    return _by_deepest(market, pools.get(asset, ()), asset, hub_px)
 
 
-def of_hub(market: Market, hub: int, others: Mapping[int, Px]) -> Px:
+def of_hub(market: Market, pools: Pools, hub: int, others: Mapping[int, Px]) -> Px:
     """Mean price of the hub as its pools imply it, given the prices of the `others`, as `spot.of_hub`.
 
     Raises Silent.
@@ -127,7 +126,7 @@ def of_hub(market: Market, hub: int, others: Mapping[int, Px]) -> Px:
     implied, reasons = [], ["no pool with depth against an asset whose feed is good"]
     for index in sorted(set(others) - {hub}):
         try:
-            implied.append(_by_deepest(market, index, hub, hub, others[index])[0])
+            implied.append(_by_deepest(market, pools.get(index, ()), hub, others[index])[0])
         except Silent as silence:
             reasons.append(str(silence))
     if not implied:
@@ -135,10 +134,9 @@ def of_hub(market: Market, hub: int, others: Mapping[int, Px]) -> Px:
     return sorted(implied)[(len(implied) - 1) // 2]
 
 
-def _by_deepest(market: Market, asset: int, hub: int, wanted: int, other_px: Px) -> tuple[Px, str]:
-    pools = [venue for venue in venues_between(market.treasury, asset, hub) if spot.depth(venue, hub) > 0]
+def _by_deepest(market: Market, deepest_first: Sequence[Venue], wanted: int, other_px: Px) -> tuple[Px, str]:
     reasons = []
-    for venue in sorted(pools, key=lambda venue: -spot.depth(venue, hub)):
+    for venue in deepest_first:
         try:
             return px_of(venue, wanted, other_px, market.pool_past.get(venue.pool), market.block.timestamp)
         except Silent as silence:

@@ -72,4 +72,10 @@ def scaled(amount: int, decimals: int) -> Decimal:
 
 def in_bps(fraction: Fraction) -> Decimal:
     """A fraction in basis points, rounded half-even to 1/10,000 bps for records and people."""
-    return Decimal(round(fraction * BPS * 10_000)).scaleb(-4)
+    return Decimal(rounded(fraction.numerator * BPS * 10_000, fraction.denominator)).scaleb(-4)
+
+
+def rounded(part: int, whole: int) -> int:
+    """`round(Fraction(part, whole))`, half-even, without a fraction in lowest terms: records are full of them."""
+    below, rest = divmod(part, whole)
+    return below + (2 * rest > whole or (2 * rest == whole and below % 2))

@@ -7,6 +7,7 @@ from keeper.core import spot, twap
 from keeper.core.hub import hub_of
 from keeper.core.model import Asset, FeedAnswer, Market, PriceSource, PriceVote
 from keeper.core.quotes import Fault, px_of
+from keeper.core.spot import Pools
 from keeper.core.units import Px, Timestamp, px_from_answer
 
 
@@ -16,15 +17,16 @@ def votes(market: Market) -> tuple[PriceVote, ...]:
     """
     assets, hub = counted(market), hub_of(market)
     feeds = {asset.index: feed_vote(asset, market.block.timestamp) for asset in assets}
+    pools = {} if hub is None else spot.pools_by_depth(market.treasury, hub)
     believed = {index: vote.px for index, vote in feeds.items() if vote.used and vote.px is not None}
     return tuple(
         vote
         for asset in assets
         for vote in (
             feeds[asset.index],
-            _router_vote(market, asset.index, hub, believed),
+            _router_vote(market, pools, asset.index, hub, believed),
             *_oracle_votes(market, asset),
-            _twap_vote(market, asset.index, hub, believed),
+            _twap_vote(market, pools, asset.index, hub, believed),
         )
     )
 
@@ -76,31 +78,31 @@ def _can_scale(asset: Asset, answer: FeedAnswer) -> bool:
     return answer.answer > 0 and answer.decimals + asset.decimals <= 36
 
 
-def _router_vote(market: Market, asset: int, hub: int | None, feeds: Mapping[int, Px]) -> PriceVote:
+def _router_vote(market: Market, pools: Pools, asset: int, hub: int | None, feeds: Mapping[int, Px]) -> PriceVote:
     """Spot through the hub, which is valued by its feed; the hub's own by what its pools imply of the others' feeds."""
     px: Px | None = None
     if hub is None:
         reason = "the fund has no hub"
     elif asset == hub:
-        px = spot.of_hub(market.treasury, hub, feeds)
+        px = spot.of_hub(pools, hub, feeds)
         reason = "what its pools imply" if px else "no pool with depth against an asset whose feed is good"
     elif hub not in feeds:
         reason = "the hub's feed is not good"
     else:
-        px = spot.through_hub(market.treasury, asset, hub, feeds[hub])
+        px = spot.through_hub(pools, asset, feeds[hub])
         reason = "deepest pool" if px else "no pool with depth against the hub"
     return PriceVote(asset, PriceSource.ROUTER, px or None, market.block.timestamp if px else None, bool(px), reason)
 
 
-def _twap_vote(market: Market, asset: int, hub: int | None, feeds: Mapping[int, Px]) -> PriceVote:
+def _twap_vote(market: Market, pools: Pools, asset: int, hub: int | None, feeds: Mapping[int, Px]) -> PriceVote:
     """The pool's mean, through the hub as ROUTER's spot is."""
     try:
         if hub is None:
             raise twap.Silent("the fund has no hub")
         if asset == hub:
-            px, told = twap.of_hub(market, hub, feeds), "what its pools imply on average"
+            px, told = twap.of_hub(market, pools, hub, feeds), "what its pools imply on average"
         elif hub in feeds:
-            px, told = twap.through_hub(market, asset, hub, feeds[hub])
+            px, told = twap.through_hub(market, pools, asset, feeds[hub])
         else:
             raise twap.Silent("the hub's feed is not good")
     except twap.Silent as silence:

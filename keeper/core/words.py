@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from keeper.core.units import E18, UsdE18, in_bps
+from keeper.core.units import E18, UsdE18, in_bps, rounded
 
 if TYPE_CHECKING:  # the nouns, too, put figures into words
     from keeper.core.spending import Budget
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # the nouns, too, put figures into words
 
 def percent(fraction: Fraction, places: int = 2) -> str:
     """`Fraction(31, 1000)` -> `3.1`. Half-even at `places`, no trailing zeros."""
-    return plain(Decimal(round(fraction * 100 * 10**places)).scaleb(-places))
+    return plain(Decimal(rounded(fraction.numerator * 100 * 10**places, fraction.denominator)).scaleb(-places))
 
 
 def plain(number: Decimal) -> str:
@@ -25,7 +25,7 @@ def plain(number: Decimal) -> str:
 
 def dollars(value: UsdE18) -> str:
     """`12345678900000000000000` -> `12,345.68`."""
-    return f"{Decimal(round(Fraction(value * 100, E18))).scaleb(-2):,.2f}"
+    return f"{Decimal(rounded(value * 100, E18)).scaleb(-2):,.2f}"
 
 
 def left_of(budget: "Budget") -> str:
@@ -60,4 +60,4 @@ def utc(timestamp: int) -> str:
     """RFC 3339 in UTC: `2023-11-14T22:13:20Z`; beyond the year 9999 seconds since 1970: `@999999999999`."""
     if timestamp > LAST_SECOND:
         return f"@{timestamp}"
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(timestamp, UTC).isoformat().removesuffix("+00:00") + "Z"

@@ -115,7 +115,8 @@ class Kept:
         shown = await self.decisions(), await self.alerts(), await self.swaps()
         contents = [(kind, content) for kind, content, _, _ in await self.journal()]
         funds = await self.books.funds()
-        final = sorted(await self.books.final_intents(0), key=lambda each: each.id)
+        places = sorted(await self.books.final_places(0), key=lambda each: each.intent_id)
+        final = [(place, await self.books.intent(place.intent_id)) for place in places]
         intents = await self.books.open_intents(), final
         signers = {fund.signer: await self.books.signer_state(fund.signer) for fund in funds}
         spent = {fund.signer: await self.books.gas_spent(fund.signer, Timestamp(0)) for fund in funds}

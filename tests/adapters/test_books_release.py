@@ -15,7 +15,7 @@ ACCEPTED = Record(RecordKind.OPERATOR, None, {"event": "chain_accepted", "why": 
 
 
 async def final_blocks(kept: Kept) -> list[int | None]:
-    return [intent.attempts[0].block_number for intent in await kept.books.final_intents(0)]
+    return [place.block_number for place in await kept.books.final_places(0)]
 
 
 async def test_what_was_final_at_a_release_need_not_stay(kept: Kept, fund: Fund) -> None:

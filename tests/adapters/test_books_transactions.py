@@ -7,6 +7,7 @@ import pytest
 
 from keeper.adapters.storage.errors import Conflict
 from keeper.core.fees import FeeQuote
+from keeper.core.holds import FinalPlace
 from keeper.core.journal import content_hash
 from keeper.core.ledger import Alert, AlertKind, Attempt, AttemptKind, Intent, IntentState, RecordKind
 from keeper.core.model import Fund
@@ -220,7 +221,7 @@ async def test_final_cancellation_ends_the_intent_without_a_trade(
     assert await kept.swaps() == [(intent.plan_id, "failed", None)] * 2
     assert (await kept.journal())[-1][1] == content_hash(outcome.body)
     assert await kept.books.open_intents() == []
-    assert await kept.books.final_intents(0) == []
+    assert await kept.books.final_places(0) == []
     assert await kept.executions(fund.id) == []  # no trade, so no revert either
     assert await kept.books.gas_spent(fund.signer, Timestamp(0)) == 21_000 * mined.effective_gas_price
     before = await kept.everything()
@@ -258,20 +259,25 @@ async def test_cancellation_of_what_has_no_nonce_is_refused(kept: Kept, intent: 
 # --------------------------------------------------------------------------------------- what was final
 
 
-async def test_final_intents_are_those_that_ended_on_the_chain_newest_first(kept: Kept, fund: Fund) -> None:
+async def test_final_places_are_of_those_that_ended_on_the_chain_newest_first(kept: Kept, fund: Fund) -> None:
     await kept.traded(fund, 0, 101, S.FINAL_OK)
     await kept.traded(fund, 1, 105, S.FINAL_REVERTED)
     await kept.traded(fund, 2, 110, S.FINAL_OK)
     dropped = await kept.planned(fund)
     await kept.books.set_intent_state(dropped.id, S.ABANDONED, scenes.record())
     await kept.traded(fund, 3, 111, S.MINED_OK)  # may still be undone
-    found = await kept.books.final_intents(0)
+    places = await kept.books.final_places(0)
+    found = [await kept.books.intent(each.intent_id) for each in places]
     assert [(each.nonce, each.state) for each in found] == [
         (2, S.FINAL_OK),
         (1, S.FINAL_REVERTED),
         (0, S.FINAL_OK),
     ]
     assert [each.attempts[0].block_number for each in found] == [110, 105, 101]
-    assert found[0] == await kept.books.intent(found[0].id)
-    assert [each.nonce for each in await kept.books.final_intents(105)] == [2, 1]
-    assert await kept.books.final_intents(111) == []
+    assert [
+        FinalPlace(each.id, fund.id, fund.signer, mined.hash, mined.block_number, mined.block_hash)
+        for each in found
+        for mined in each.attempts
+    ] == places
+    assert await kept.books.final_places(105) == places[:2]
+    assert await kept.books.final_places(111) == []

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from keeper.adapters.storage.errors import Conflict
+from keeper.core.holds import FinalPlace
 from keeper.core.ledger import (
     Alert,
     AlertKind,
@@ -59,17 +60,21 @@ class FakeTransactions:
         async with self._transaction("intent") as shelf:
             return on.intent_of(shelf, intent_id)
 
-    async def final_intents(self, since_block: int) -> list[Intent]:
-        async with self._transaction("final_intents") as shelf:
+    async def final_places(self, since_block: int) -> list[FinalPlace]:
+        async with self._transaction("final_places") as shelf:
             ended = [
                 intent
                 for intent in shelf.intents.values()
                 if intent.state in (IntentState.FINAL_OK, IntentState.FINAL_REVERTED)
                 and intent.id not in shelf.accepted
             ]
-            blocks = {i.id: max(-1 if a.block_number is None else a.block_number for a in i.attempts) for i in ended}
-            newest = sorted(blocks, key=lambda each: blocks[each], reverse=True)
-            return [shelf.intents[each] for each in newest if blocks[each] >= since_block]
+            places = [
+                FinalPlace(intent.id, intent.fund_id, intent.signer, a.hash, a.block_number, a.block_hash)
+                for intent in ended
+                for a in intent.attempts
+                if a.block_number is not None and a.block_hash is not None and a.block_number >= since_block
+            ]
+            return sorted(places, key=lambda each: (each.block_number, each.intent_id), reverse=True)
 
     async def save_attempt(self, intent_id: int, signed: SignedTransaction, terms: Terms, reason: str) -> Attempt:
         async with self._transaction("save_attempt") as shelf:

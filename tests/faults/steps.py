@@ -34,7 +34,7 @@ READING: Final = frozenset(
         "chain_head",
         "coins",
         "executions",
-        "final_intents",
+        "final_places",
         "funds",
         "gas_spent",
         "index_states",

@@ -8,7 +8,7 @@ an offset.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from struct import iter_unpack
-from typing import Final
+from typing import Final, TypeAlias
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
@@ -42,6 +42,9 @@ _SYMBOL_LENGTH: Final = 16
 _V2: Final = frozenset({VenueKind.V2_PAIR, VenueKind.V2_ROUTER})
 _KINDS: Final = {int(kind): kind for kind in VenueKind}
 
+_Met: TypeAlias = dict[tuple[int, bytes], Venue]
+"""Of one answer, by place in a fund's list and words: funds share pools, and what was read is not read again."""
+
 
 @dataclass(frozen=True, slots=True)
 class LensAnswer:
@@ -57,10 +60,11 @@ class LensAnswer:
 def read_observation(raw: bytes, asked: Sequence[Address], symbols: Mapping[Address, str]) -> LensAnswer:
     """The answer for the treasuries `asked`. A token that `symbols` does not name gets "". Raises Malformed."""
     try:
-        words = _split(raw)
-        chain_id, number, timestamp, ok, decimals, answer, updated_at, funds_at = _slice(words, 0, 8)
+        if len(raw) % WORD:
+            raise Malformed("a Lens answer that is not made of words")
+        chain_id, number, timestamp, ok, decimals, answer, updated_at, funds_at = _slice(raw, 0, 8)
         native = FeedAnswer(_signed(answer), decimals, Timestamp(updated_at)) if ok else None
-        treasuries = _funds(words, funds_at, symbols)
+        treasuries = _funds(raw, funds_at, symbols)
     except (OverflowError, KeyError):
         raise Malformed("a Lens answer with a value out of its range") from None
     if [address for address, _ in treasuries] != list(asked):
@@ -80,14 +84,14 @@ def read_symbols(raw: bytes, tokens: Sequence[Address]) -> dict[Address, str]:
     return {token: _symbol(state[2], token) for token, state in zip(tokens, states, strict=True)}
 
 
-def _funds(words: list[int], at: int, symbols: Mapping[Address, str]) -> list[tuple[Address, Treasury | None]]:
-    (count,) = _slice(words, at, 1)
-    heads = at + WORD
-    return [_fund(words, heads + offset, symbols) for offset in _slice(words, heads, count)]
+def _funds(raw: bytes, at: int, symbols: Mapping[Address, str]) -> list[tuple[Address, Treasury | None]]:
+    (count,) = _slice(raw, at, 1)
+    heads, met = at + WORD, dict[tuple[int, bytes], Venue]()
+    return [_fund(raw, heads + offset, symbols, met) for offset in _slice(raw, heads, count)]
 
 
-def _fund(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Address, Treasury | None]:
-    head = _slice(words, at, _FUND_WORDS)
+def _fund(raw: bytes, at: int, symbols: Mapping[Address, str], met: _Met) -> tuple[Address, Treasury | None]:
+    head = _slice(raw, at, _FUND_WORDS)
     (treasury, ok, owner, guardian, weigher, keeper_until, keeper_balance, paused, last_id, last_rebalance,
      total_supply, uptime_feed, uptime_ok, uptime_answer, uptime_since) = head[:_BEFORE_LIMITS]  # fmt: skip
     limits, (*budgets, assets_at, venues_at) = head[_BEFORE_LIMITS:-5], head[-5:]
@@ -107,8 +111,8 @@ def _fund(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Ad
         total_supply=total_supply,
         limits=Limits(*map(Bps, limits[:-2]), *limits[-2:]),
         budgets=Budgets(*budgets),
-        assets=_assets(words, at + assets_at, symbols),
-        venues=_venues(words, at + venues_at),
+        assets=_assets(raw, at + assets_at, symbols),
+        venues=_venues(raw, at + venues_at, met),
         sequencer=_sequencer(uptime_feed, uptime_ok, uptime_answer, uptime_since),
     )
 
@@ -120,10 +124,10 @@ def _sequencer(feed: int, ok: int, answer: int, since: int) -> SequencerAnswer |
     return SequencerAnswer(_address(feed), _signed(answer) if ok else None, Timestamp(since) if ok else None)
 
 
-def _assets(words: list[int], at: int, symbols: Mapping[Address, str]) -> tuple[Asset, ...]:
-    (count,) = _slice(words, at, 1)
+def _assets(raw: bytes, at: int, symbols: Mapping[Address, str]) -> tuple[Asset, ...]:
+    (count,) = _slice(raw, at, 1)
     starts = range(at + WORD, at + WORD + count * _ASSET_WORDS * WORD, _ASSET_WORDS * WORD)
-    return tuple(_asset(_slice(words, start, _ASSET_WORDS), index, symbols) for index, start in enumerate(starts))
+    return tuple(_asset(_slice(raw, start, _ASSET_WORDS), index, symbols) for index, start in enumerate(starts))
 
 
 def _asset(words: list[int], index: int, symbols: Mapping[Address, str]) -> Asset:
@@ -148,10 +152,16 @@ def _asset(words: list[int], index: int, symbols: Mapping[Address, str]) -> Asse
     )
 
 
-def _venues(words: list[int], at: int) -> tuple[Venue, ...]:
-    (count,) = _slice(words, at, 1)
-    starts = range(at + WORD, at + WORD + count * _VENUE_WORDS * WORD, _VENUE_WORDS * WORD)
-    return tuple(_venue(_slice(words, start, _VENUE_WORDS), index) for index, start in enumerate(starts))
+def _venues(raw: bytes, at: int, met: _Met) -> tuple[Venue, ...]:
+    (count,) = _slice(raw, at, 1)
+    venues = []
+    for index in range(count):
+        start = at + WORD + index * _VENUE_WORDS * WORD
+        key = index, raw[start : start + _VENUE_WORDS * WORD]
+        if (venue := met.get(key)) is None:
+            venue = met[key] = _venue(_slice(raw, start, _VENUE_WORDS), index)
+        venues.append(venue)
+    return tuple(venues)
 
 
 def _venue(words: list[int], index: int) -> Venue:
@@ -177,19 +187,12 @@ def _venue(words: list[int], index: int) -> Venue:
     )
 
 
-def _split(raw: bytes) -> list[int]:
-    """The whole answer as words: in one go, it is tens of thousands of them."""
-    if len(raw) % WORD:
-        raise Malformed("a Lens answer that is not made of words")
-    return [int.from_bytes(word) for (word,) in iter_unpack("32s", raw)]
-
-
-def _slice(words: list[int], at: int, count: int) -> list[int]:
+def _slice(raw: bytes, at: int, count: int) -> list[int]:
     """`count` words from byte offset `at`."""
-    found = words[at // WORD : at // WORD + count]
-    if len(found) < count or at % WORD:
+    end = at + count * WORD
+    if at % WORD or end > len(raw):
         raise Malformed("a Lens answer that is cut short")
-    return found
+    return [int.from_bytes(word) for (word,) in iter_unpack("32s", raw[at:end])]
 
 
 def _address(word: int) -> Address:

@@ -28,6 +28,7 @@ from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.policies import ParsePolicy, PolicyReader
 from keeper.adapters.storage.seen_prices import PriceReader
 from keeper.adapters.storage.types import utc_now
+from keeper.core.holds import FinalPlace
 from keeper.core.index.methodology import Methodology
 from keeper.core.index.states import IndexState, PinnedMethodology
 from keeper.core.journal import rfc3339
@@ -227,8 +228,8 @@ class SqlBooks:
     async def intent(self, intent_id: int) -> Intent:
         return await self._db.read(intents.intent, intent_id)
 
-    async def final_intents(self, since_block: int) -> list[Intent]:
-        return await self._db.read(intents.final_intents, since_block)
+    async def final_places(self, since_block: int) -> list[FinalPlace]:
+        return await self._db.read(signing.final_places, since_block)
 
     async def save_attempt(self, intent_id: int, signed: SignedTransaction, terms: Terms, reason: str) -> Attempt:
         """Raises SigningForbidden; Conflict when it cannot be signed with that nonce, or the nonce is another's."""

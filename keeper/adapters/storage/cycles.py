@@ -18,14 +18,17 @@ from keeper.adapters.storage.types import fitting_int, fitting_time, fitting_uin
 from keeper.core.ledger import AssetLine, CycleRecord
 from keeper.core.model import GuardResult
 
+# built once, here and in what this calls: that takes longer than running it
+_DECIDE, _VOTE = decision.insert(), price_update.insert()
+
 
 def commit_cycle(db: Connection, at: datetime, cycle: CycleRecord) -> int | None:
     """Stores the cycle; returns the id of its intent, if it has one."""
     seq, _ = append(db, [cycle.decision, *cycle.outcomes], at)
     meet(db, at, cycle.assets)
-    db.execute(decision.insert(), _decision_row(seq, at, cycle))
+    db.execute(_DECIDE, _decision_row(seq, at, cycle))
     if cycle.votes:
-        db.execute(price_update.insert(), _vote_rows(seq, cycle))
+        db.execute(_VOTE, _vote_rows(seq, cycle))
     if cycle.block_number is not None:
         allocate(db, at, cycle.fund_id, cycle.block_number, cycle.share_supply, cycle.assets)
     keep_samples(db, cycle.samples)

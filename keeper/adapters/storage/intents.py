@@ -1,14 +1,15 @@
 """Intents and attempts: stored before any byte leaves, read back as they will be sent."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, func, literal, select, text, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, select, text, update
 
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.journal import append, lock
-from keeper.adapters.storage.signing import last_final, permit, take_nonce
+from keeper.adapters.storage.signing import permit, take_nonce
 from keeper.adapters.storage.states import note
 from keeper.adapters.storage.tables import (
     OPEN_INTENT,
@@ -52,10 +53,29 @@ _THEIRS: BindParameter[int] = bindparam("ids", expanding=True)
 _SWAPS = select(rebalance_transaction).where(_SWAP.intent_id.in_(_THEIRS)).order_by(_SWAP.position)
 _ATTEMPTS = select(transaction_attempt).where(_ATTEMPT.intent_id.in_(_THEIRS)).order_by(_ATTEMPT.id)
 
+_HUB = select(index_fund.c.hub).where(index_fund.c.id == bindparam("fund"))
+_PLAN = transaction_intent.insert().returning(_INTENT.id)
+_PLAN_REBALANCE, _PLAN_HOLDING, _PLAN_SWAP = (
+    table.insert() for table in (rebalance, rebalance_history, rebalance_transaction)
+)
+_LOCKED = select(transaction_intent).where(_INTENT.id == bindparam("id")).with_for_update()
+_SIGN = update(transaction_intent).where(_INTENT.id == bindparam("intent"))
+_KEEP = transaction_attempt.insert().returning(transaction_attempt)
+# the literal says its type: coalesce would take it for any datetime, and SQLite would lose the zone
+_FIRST_SENT = func.coalesce(_ATTEMPT.sent_at, bindparam("at", type_=UtcTime))
+_SENT = (
+    update(transaction_attempt)
+    .where(_ATTEMPT.id == bindparam("attempt"))
+    .values(sent_at=_FIRST_SENT, reply=bindparam("text"), reply_kind=bindparam("meaning"))
+    .returning(_ATTEMPT.intent_id)
+)
+_REPLY = transaction_reply.insert()
+_NOW_SENT = _SIGN.where(_INTENT.state == IntentState.SIGNED.value)
+
 
 def plan_intent(db: Connection, at: datetime, seq: int, cycle: CycleRecord, new: NewIntent) -> int:
     """Stores the intent as PLANNED; a rebalance with its swaps and the holdings before it. Returns its id."""
-    hub = db.execute(select(index_fund.c.hub).where(index_fund.c.id == cycle.fund_id)).scalar_one()
+    hub = db.execute(_HUB, {"fund": cycle.fund_id}).scalar_one()
     row = {
         "fund_id": cycle.fund_id,
         "decision_seq": seq,
@@ -72,7 +92,7 @@ def plan_intent(db: Connection, at: datetime, seq: int, cycle: CycleRecord, new:
         "updated_at": at,
         "kind": new.kind.value,
     }
-    intent_id: int = db.execute(transaction_intent.insert().returning(_INTENT.id), row).scalar_one()
+    intent_id: int = db.execute(_PLAN, row).scalar_one()
     note(db, at, intent_id, None, IntentState.PLANNED, cycle.reason)
     if new.kind is IntentKind.REBALANCE:
         _plan_rebalance(db, at, intent_id, cycle, new, hub)
@@ -83,7 +103,7 @@ def _plan_rebalance(
     db: Connection, at: datetime, intent_id: int, cycle: CycleRecord, new: NewIntent, hub: str | None
 ) -> None:
     db.execute(
-        rebalance.insert(),
+        _PLAN_REBALANCE,
         {
             "intent_id": intent_id,
             "fund_id": cycle.fund_id,
@@ -94,7 +114,7 @@ def _plan_rebalance(
         },
     )
     db.execute(
-        rebalance_history.insert(),
+        _PLAN_HOLDING,
         [
             {
                 "intent_id": intent_id,
@@ -113,7 +133,7 @@ def _plan_rebalance(
     )
     token_of = {line.asset: line.token for line in cycle.assets}
     db.execute(
-        rebalance_transaction.insert(),
+        _PLAN_SWAP,
         [_swap_row(intent_id, cycle.fund_id, n, swap, token_of, hub) for n, swap in enumerate(new.swaps)],
     )
 
@@ -157,20 +177,12 @@ def intent(db: Connection, intent_id: int) -> Intent:
     return found[0]
 
 
-def final_intents(db: Connection, since_block: int) -> list[Intent]:
-    """Those that ended on the chain in blocks from there on, newest first."""
-    if not (ids := last_final(db, since_block)):
-        return []
-    found = _with_parts(db, db.execute(_INTENTS.where(_INTENT.id.in_(ids))).all())
-    return sorted(found, key=lambda each: ids.index(each.id))
-
-
 def _with_parts(db: Connection, rows: Sequence[Row[Any]]) -> list[Intent]:
     if not rows:
         return []
     theirs = {"ids": [row.id for row in rows]}
-    swaps = db.execute(_SWAPS, theirs).all()
-    attempts = db.execute(_ATTEMPTS, theirs).all()
+    swaps = _by_intent(db.execute(_SWAPS, theirs))
+    attempts = _by_intent(db.execute(_ATTEMPTS, theirs))
     return [
         Intent(
             id=row.id,
@@ -183,13 +195,20 @@ def _with_parts(db: Connection, rows: Sequence[Row[Any]]) -> list[Intent]:
             nonce=row.nonce,
             gas_limit=row.gas_limit,
             call=Call(row.call_to, row.call_data, row.treasury_id, row.deadline),
-            swaps=tuple(_planned(swap) for swap in swaps if swap.intent_id == row.id),
-            attempts=tuple(_attempt(each) for each in attempts if each.intent_id == row.id),
+            swaps=tuple(map(_planned, swaps[row.id])),
+            attempts=tuple(map(_attempt, attempts[row.id])),
             cancel_asked=row.cancel_asked,
             kind=IntentKind(row.kind),
         )
         for row in sorted(rows, key=lambda row: row.id)  # an ORDER BY would keep SQLite from the partial index
     ]
+
+
+def _by_intent(rows: Iterable[Row[Any]]) -> dict[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[row.intent_id].append(row)
+    return found
 
 
 def _planned(row: Row[Any]) -> PlannedSwap:
@@ -245,8 +264,7 @@ def save_attempt(
         state = IntentState.SIGNED
     elif before not in _RESIGNABLE or found.nonce != terms.nonce:
         raise Conflict(_why_not(found, terms.nonce))
-    changed = update(transaction_intent).where(_INTENT.id == intent_id)
-    db.execute(changed.values(state=state.value, nonce=terms.nonce, updated_at=at))
+    db.execute(_SIGN, {"intent": intent_id, "state": state.value, "nonce": terms.nonce, "updated_at": at})
     note(db, at, intent_id, before, state, reason)
     row = {
         "intent_id": intent_id,
@@ -259,13 +277,12 @@ def save_attempt(
         "signed_at": terms.signed_at,
         "created_at": at,
     }
-    return _attempt(db.execute(transaction_attempt.insert().returning(transaction_attempt), row).one())
+    return _attempt(db.execute(_KEEP, row).one())
 
 
 def _signable(db: Connection, intent_id: int) -> Row[Any]:
     """Locked until the transaction ends, so that two signers of one intent queue. Raises LookupError."""
-    wanted = select(transaction_intent).where(_INTENT.id == intent_id).with_for_update()
-    row = db.execute(wanted).one_or_none()
+    row = db.execute(_LOCKED, {"id": intent_id}).one_or_none()
     if row is None:
         raise LookupError(f"there is no intent {intent_id}")
     return row
@@ -280,16 +297,12 @@ def _why_not(found: Row[Any], nonce: int) -> str:
 def mark_sent(db: Connection, at: datetime, attempt_id: int, sent_at: datetime, reply: Reply, outcome: Record) -> None:
     """Notes one sending and what was said. Any reply, and none, counts as sent."""
     lock(db)
-    sent = update(transaction_attempt).where(_ATTEMPT.id == attempt_id)
-    # the literal says its type: coalesce would take it for any datetime, and SQLite would lose the zone
-    first = func.coalesce(_ATTEMPT.sent_at, literal(sent_at, UtcTime))
-    sent = sent.values(sent_at=first, reply=reply.text, reply_kind=reply.kind.value)
-    intent_id = db.execute(sent.returning(_ATTEMPT.intent_id)).scalar_one_or_none()
+    told = {"attempt": attempt_id, "at": sent_at, "text": reply.text, "meaning": reply.kind.value}
+    intent_id = db.execute(_SENT, told).scalar_one_or_none()
     if intent_id is None:
         raise LookupError(f"there is no attempt {attempt_id}")
     said = {"attempt_id": attempt_id, "sent_at": sent_at, "reply": reply.text, "kind": reply.kind.value}
-    db.execute(transaction_reply.insert(), said)
-    signed = update(transaction_intent).where(_INTENT.id == intent_id, _INTENT.state == IntentState.SIGNED.value)
-    if db.execute(signed.values(state=IntentState.SENT.value, updated_at=at)).rowcount:
+    db.execute(_REPLY, said)
+    if db.execute(_NOW_SENT, {"intent": intent_id, "state": IntentState.SENT.value, "updated_at": at}).rowcount:
         note(db, at, intent_id, IntentState.SIGNED, IntentState.SENT, reply.text)
     append(db, [outcome], at)

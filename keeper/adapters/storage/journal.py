@@ -15,6 +15,7 @@ from keeper.core.units import Hash32
 _HEAD = select(journal_head.c.seq, journal_head.c.link)
 _LOCKED_HEAD = _HEAD.with_for_update()  # SQLite renders nothing: its writers hold the whole file
 _MOVE_HEAD = update(journal_head)
+_APPEND = journal.insert()
 
 
 def chain_head(db: Connection) -> Hash32:
@@ -53,7 +54,7 @@ def append(db: Connection, records: Sequence[Record], at: datetime) -> tuple[int
                 "created_at": at,
             }
         )
-    db.execute(journal.insert(), rows)
+    db.execute(_APPEND, rows)
     db.execute(_MOVE_HEAD, {"seq": head.seq + len(rows), "link": newest})
     return head.seq + 1, newest
 

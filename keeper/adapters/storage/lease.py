@@ -20,6 +20,7 @@ RENEW_SECONDS: Final = 5
 
 _LEASE = writer_lease.c
 _ROW = select(writer_lease)
+_OURS = select(_LEASE.epoch).with_for_update(read=True)
 
 
 class WriterLease:
@@ -59,7 +60,7 @@ class WriterLease:
 
         Raises Fenced.
         """
-        epoch = db.execute(select(_LEASE.epoch).with_for_update(read=True)).scalar_one()
+        epoch = db.execute(_OURS).scalar_one()
         if epoch != self.epoch:
             raise Fenced(f"another keeper has taken over (epoch {epoch}, ours was {self.epoch})")
 

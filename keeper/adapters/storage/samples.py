@@ -31,6 +31,12 @@ _SAME = and_(_row.pool == _TIMES.c.pool, _row.block_timestamp == _TIMES.c.usable
 _PAST = select(_TIMES, _row.block_number, _row.price0_cumulative, _row.price1_cumulative).select_from(
     _TIMES.outerjoin(pool_sample, _SAME)
 )
+_RECENT = select(_row.pool).where(
+    _row.block_timestamp > bindparam("too_young"),
+    _row.block_timestamp < bindparam("now"),  # of the same second it is the same look, or one at a block that is gone
+    _row.pool.in_(bindparam("pools", expanding=True)),
+)
+_FORGET = delete(pool_sample).where(_row.block_timestamp < bindparam("too_old"))
 
 
 def pool_past(db: Connection, at: Timestamp) -> dict[Address, PoolPast]:
@@ -53,12 +59,8 @@ def keep_samples(db: Connection, samples: Sequence[PoolSample]) -> None:
     if not samples:
         return
     at = samples[0].timestamp
-    recent = select(_row.pool).where(
-        _row.block_timestamp > at - SAMPLE_SECONDS,
-        _row.block_timestamp < at,  # of the same second it is the same look, or one at a block that is gone
-        _row.pool.in_([each.pool for each in samples]),
-    )
-    known = set(db.scalars(recent))
+    pools = [each.pool for each in samples]
+    known = set(db.scalars(_RECENT, {"too_young": at - SAMPLE_SECONDS, "now": at, "pools": pools}))
     rows = [
         {
             "block_timestamp": each.timestamp,
@@ -73,7 +75,7 @@ def keep_samples(db: Connection, samples: Sequence[PoolSample]) -> None:
     if not rows:
         return
     db.execute(_keep(db), rows)
-    db.execute(delete(pool_sample).where(_row.block_timestamp < at - KEPT_SECONDS))
+    db.execute(_FORGET, {"too_old": at - KEPT_SECONDS})
 
 
 @per_dialect

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, func, or_, select, text, update
+from sqlalchemy import Connection, Insert, Row, bindparam, func, or_, select, text, update
 
 from keeper.adapters.storage.alerts import clear_alerts
 from keeper.adapters.storage.errors import Conflict
@@ -21,6 +21,7 @@ from keeper.adapters.storage.tables import (
     transaction_attempt,
     transaction_intent,
 )
+from keeper.core.holds import FinalPlace
 from keeper.core.ledger import AlertKind, Execution, IntentState, Record, SignerState
 from keeper.core.units import Address, Timestamp, UsdE18, Wei
 from keeper.ports import SigningForbidden
@@ -28,7 +29,29 @@ from keeper.ports import SigningForbidden
 _INTENT, _ATTEMPT, _SIGNER = transaction_intent.c, transaction_attempt.c, signer_account.c
 
 _CHAIN = select(database_stamp.c.chain_id).scalar_subquery()
-_STATE = select(_SIGNER.next_nonce, _SIGNER.hold).where(_SIGNER.chain_id == _CHAIN)
+_STATE = select(_SIGNER.next_nonce, _SIGNER.hold).where(
+    _SIGNER.chain_id == _CHAIN, _SIGNER.signer == bindparam("signer")
+)
+_BREAKER = select(circuit_breaker.c.reason).where(circuit_breaker.c.fund_id == bindparam("fund"))
+_COUNTED_FROM = select(circuit_breaker.c.counted_from).where(circuit_breaker.c.fund_id == bindparam("fund"))
+_EXECUTIONS = (
+    select(rebalance.c.mined_at, rebalance.c.status, rebalance.c.nav_before, rebalance.c.loss, _ATTEMPT.revert_reason)
+    .join(transaction_attempt, _ATTEMPT.intent_id == rebalance.c.intent_id)
+    .where(
+        rebalance.c.fund_id == bindparam("fund"),
+        rebalance.c.mined_at >= bindparam("first"),
+        _ATTEMPT.block_hash.is_not(None),
+    )
+)
+_GAS = (
+    select(_ATTEMPT.gas_cost_wei)
+    .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
+    .where(
+        _INTENT.signer == bindparam("signer"),
+        _ATTEMPT.mined_at >= bindparam("since"),
+        _ATTEMPT.gas_cost_wei.is_not(None),
+    )
+)
 
 # one look: whoever may sign is asked in the transaction that takes the nonce
 _PERMIT = (
@@ -43,12 +66,26 @@ _PERMIT = (
     .join(index_fund, index_fund.c.id == _INTENT.fund_id)
     .join(circuit_breaker, circuit_breaker.c.fund_id == _INTENT.fund_id, isouter=True)
     .join(signer_account, (_SIGNER.signer == _INTENT.signer) & (_SIGNER.chain_id == _INTENT.chain_id), isouter=True)
+    .where(_INTENT.id == bindparam("id"))
+)
+
+
+# asked at every head, of everything that ended in the last hour: no more than the places, and built once
+_FINAL_PLACES = (
+    select(_INTENT.id, _INTENT.fund_id, _INTENT.signer, _ATTEMPT.hash, _ATTEMPT.block_number, _ATTEMPT.block_hash)
+    .select_from(transaction_attempt)
+    .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
+    .join(signer_account, (_SIGNER.signer == _INTENT.signer) & (_SIGNER.chain_id == _INTENT.chain_id))
+    .where(_ATTEMPT.block_number >= bindparam("since_block"))
+    .where(_INTENT.state.in_([IntentState.FINAL_OK.value, IntentState.FINAL_REVERTED.value]))
+    .where(or_(_SIGNER.released_at.is_(None), _SIGNER.released_at < _INTENT.updated_at))
+    .order_by(_ATTEMPT.block_number.desc(), _ATTEMPT.intent_id.desc())
 )
 
 
 def permit(db: Connection, intent_id: int, chain_id: int, nonce: int) -> None:
     """Raises SigningForbidden when the books do not let this intent have that nonce now."""
-    row = db.execute(_PERMIT.where(_INTENT.id == intent_id)).one()
+    row = db.execute(_PERMIT, {"id": intent_id}).one()
     if row.paused:
         raise SigningForbidden("paused: an operator paused the fund")
     if row.breaker is not None:
@@ -76,7 +113,7 @@ def _upsert_nonce(insert: Callable[..., Insertion]) -> Insert:
 
 
 def signer_state(db: Connection, signer: Address) -> SignerState:
-    row = db.execute(_STATE.where(_SIGNER.signer == signer)).one_or_none()
+    row = db.execute(_STATE, {"signer": signer}).one_or_none()
     return SignerState(signer, None, None) if row is None else SignerState(signer, row.next_nonce, row.hold)
 
 
@@ -151,8 +188,7 @@ def ask_cancel(db: Connection, at: datetime, intent_id: int, why: str, by: str, 
 
 
 def breaker(db: Connection, fund_id: int) -> str | None:
-    wanted = select(circuit_breaker.c.reason).where(circuit_breaker.c.fund_id == fund_id)
-    reason: str | None = db.execute(wanted).scalar_one_or_none()
+    reason: str | None = db.execute(_BREAKER, {"fund": fund_id}).scalar_one_or_none()
     return reason
 
 
@@ -186,16 +222,8 @@ def reset_breaker(db: Connection, at: datetime, fund_id: int, counted_from: Time
 
 def executions(db: Connection, fund_id: int, since: Timestamp) -> list[Execution]:
     """Mined transactions since then, and since the breaker was last reset."""
-    from_ = select(circuit_breaker.c.counted_from).where(circuit_breaker.c.fund_id == fund_id)
-    first = max(since, db.execute(from_).scalar_one_or_none() or 0)
-    wanted = (
-        select(
-            rebalance.c.mined_at, rebalance.c.status, rebalance.c.nav_before, rebalance.c.loss, _ATTEMPT.revert_reason
-        )
-        .join(transaction_attempt, _ATTEMPT.intent_id == rebalance.c.intent_id)
-        .where(rebalance.c.fund_id == fund_id, rebalance.c.mined_at >= first, _ATTEMPT.block_hash.is_not(None))
-    )
-    return [_execution(row) for row in db.execute(wanted)]
+    first = max(since, db.execute(_COUNTED_FROM, {"fund": fund_id}).scalar_one_or_none() or 0)
+    return [_execution(row) for row in db.execute(_EXECUTIONS, {"fund": fund_id, "first": first})]
 
 
 def _execution(row: Row[Any, Any, Any, Any, Any]) -> Execution:
@@ -211,27 +239,13 @@ def _execution(row: Row[Any, Any, Any, Any, Any]) -> Execution:
 
 def gas_spent(db: Connection, signer: Address, since: Timestamp) -> Wei:
     """Summed here: SQLite would make a REAL of what is longer than 64 bits."""
-    wanted = (
-        select(_ATTEMPT.gas_cost_wei)
-        .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
-        .where(_INTENT.signer == signer, _ATTEMPT.mined_at >= since, _ATTEMPT.gas_cost_wei.is_not(None))
-    )
-    return Wei(sum(db.scalars(wanted)))
+    return Wei(sum(db.scalars(_GAS, {"signer": signer, "since": since})))
 
 
-def last_final(db: Connection, since_block: int) -> list[int]:
-    """Ids of intents that ended on the chain in blocks from there on, newest first. What had ended when an operator
-    last accepted the chain as it was is none of them: it would hold the signer again for what was looked at.
+def final_places(db: Connection, since_block: int) -> list[FinalPlace]:
+    """Where intents ended on the chain in blocks from there on, newest first. What had ended when an operator last
+    accepted the chain as it was is none of them: it would hold the signer again for what was looked at.
 
     One attempt of each has a receipt, so nothing is grouped: SQLite would read every attempt for it.
     """
-    finals = [IntentState.FINAL_OK.value, IntentState.FINAL_REVERTED.value]
-    wanted = (
-        select(_ATTEMPT.intent_id)
-        .join(transaction_intent, _INTENT.id == _ATTEMPT.intent_id)
-        .join(signer_account, (_SIGNER.signer == _INTENT.signer) & (_SIGNER.chain_id == _INTENT.chain_id))
-        .where(_ATTEMPT.block_number >= since_block, _INTENT.state.in_(finals))
-        .where(or_(_SIGNER.released_at.is_(None), _SIGNER.released_at < _INTENT.updated_at))
-        .order_by(_ATTEMPT.block_number.desc(), _ATTEMPT.intent_id.desc())
-    )
-    return list(db.scalars(wanted))
+    return [FinalPlace(*row) for row in db.execute(_FINAL_PLACES, {"since_block": since_block})]

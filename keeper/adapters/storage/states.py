@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from keeper.adapters.storage.errors import Conflict
 from keeper.adapters.storage.journal import append, lock
@@ -30,6 +30,9 @@ _RECEIPT = (
 _FILL = ("actual_in", "actual_out", "price_executed", "slippage_bps", "tx_hash")
 _AFTER = tuple(column.name for column in rebalance_history.c if column.name.endswith("_after"))
 _SETTLED = ("nav_after", "tracking_error_bps_after", "turnover", "loss", "settled_at", "mined_at")
+
+_CHANGE = update(transaction_intent).where(transaction_intent.c.id == bindparam("intent"))
+_NOTE = transaction_event.insert()
 
 
 def set_intent_state(db: Connection, at: datetime, intent_id: int, state: IntentState, outcome: Record) -> None:
@@ -113,8 +116,7 @@ def receipt_columns(receipt: Receipt, mined_at: int) -> dict[str, Any]:
 
 def move(db: Connection, at: datetime, intent_id: int, before: IntentState, state: IntentState, reason: str) -> None:
     """Writes the state, whatever it was, and why."""
-    changed = update(transaction_intent).where(transaction_intent.c.id == intent_id)
-    db.execute(changed.values(state=state.value, updated_at=at))
+    db.execute(_CHANGE, {"intent": intent_id, "state": state.value, "updated_at": at})
     note(db, at, intent_id, before, state, reason)
 
 
@@ -129,7 +131,7 @@ def note(
         "state_to": state.value,
         "reason": reason,
     }
-    db.execute(transaction_event.insert(), row)
+    db.execute(_NOTE, row)
 
 
 def clear_receipt(db: Connection, intent_id: int) -> None:

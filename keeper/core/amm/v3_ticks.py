@@ -4,6 +4,7 @@ Source: v3-core `TickMath.getSqrtRatioAtTick`. `1.0001^(-tick/2)` is a product o
 with 128 binary places, cut off after every multiplication; the order and the cuts are part of the answer.
 """
 
+from functools import lru_cache
 from typing import Final
 
 MIN_TICK: Final = -887_272
@@ -35,6 +36,7 @@ _FACTORS: Final = (
 """`1.0001^(-2^i/2)`, 128 binary places."""
 
 
+@lru_cache(maxsize=4_096)
 def sqrt_price_at(tick: int) -> int:
     """`sqrt(1.0001^tick) * 2^96`, rounded as the pool rounds it. Raises ValueError beyond MIN_TICK and MAX_TICK."""
     if not MIN_TICK <= tick <= MAX_TICK:

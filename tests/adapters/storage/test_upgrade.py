@@ -117,7 +117,7 @@ async def test_open_intent_is_carried_to_its_end_and_followed_by_the_next(books:
 
 
 async def test_closed_intents_keep_their_attempts_and_receipts(books: SqlBooks, reader: SqlReader) -> None:
-    assert [each.id for each in await books.final_intents(0)] == [old.REVERTED, old.CLOSED]
+    assert [each.intent_id for each in await books.final_places(0)] == [old.REVERTED, old.CLOSED]
     closed = await books.intent(old.CLOSED)
     assert [(each.max_fee, each.max_tip, each.kind) for each in closed.attempts] == [
         (10**11, 10**9, AttemptKind.TRADE),
