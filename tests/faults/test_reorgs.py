@@ -114,7 +114,7 @@ def test_fault_41_a_competitor_is_included(scene: Scene) -> None:
     assert look.code == 3
     assert "HELD: nonce 0 of transaction 1 was spent by another" in look.stdout
     accepted = scene.keeper("reconcile", "--accept", "--why", "it was us")
-    assert (accepted.code, accepted.stderr) == (0, "")
+    assert (accepted.code, accepted.errors) == (0, [])
     assert scene.state == "cancelled"
     with scene.running():
         scene.rise(4600)
@@ -179,7 +179,7 @@ def test_fault_43_accepted_it_trades_on(scene: Scene) -> None:
         reorg(scene.chain.node.rpc, depth, Fate.AGAIN, later=1)
         scene.keeper.query_until("SELECT 1 FROM signer_account WHERE hold IS NOT NULL", tick=scene.climate.mine)
     accepted = scene.keeper("reconcile", "--accept", "--why", "the chain's own fault, and over")
-    assert (accepted.code, accepted.stderr) == (0, "")
+    assert (accepted.code, accepted.errors) == (0, [])
     with scene.running():
         scene.rise(4500)
         scene.keeper.query_until("SELECT 1 FROM transaction_intent WHERE id = 2 AND state = 'sent'")
