@@ -35,6 +35,10 @@ class ChainUnavailable(Exception):
     """The node did not answer, or not with what the protocol promises. The message is fit for an operator."""
 
 
+class AnotherBlock(ChainUnavailable):
+    """The node answered for another block than the one it was asked about: a moment later it may not."""
+
+
 class BooksUnavailable(Exception):
     """The database could not be read or written (locked, full, gone). The message is fit for an operator."""
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from pydantic import SecretStr
@@ -15,10 +16,13 @@ from keeper.adapters.storage.errors import AlreadyRunning, Conflict, WrongDataba
 from keeper.adapters.storage.reader import SqlReader
 from keeper.core.ledger import Mode
 from keeper.core.model import Fund
-from keeper.ports import ChainUnavailable
+from keeper.ports import AnotherBlock, ChainUnavailable, Observation
 from keeper.settings import ConfigurationError, Settings, address_or_none, parse_policy
 
 log = structlog.get_logger()
+
+LOOKS: Final = 5
+"""At a treasury before a start gives up because the chain moves on between two questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +114,19 @@ def _place(number: int, public: int, origin: str) -> str:
 
 
 async def check_treasury(variable: str, candidate: Fund, chain: EthereumChain) -> None:
-    """A treasury answers for a fund that is not in the books yet. Raises ConfigurationError."""
-    block = await chain.head()
-    if (await chain.observe(block, [candidate])).treasuries[0] is None:
+    """A treasury answers for a fund that is not in the books yet. Raises ConfigurationError, ChainUnavailable."""
+    if (await _observed(candidate, chain)).treasuries[0] is None:
         raise ConfigurationError([f"{variable}: the contract at {candidate.treasury} does not answer as a treasury"])
+
+
+async def _observed(candidate: Fund, chain: EthereumChain) -> Observation:
+    """A block may come between two questions: that is no reason not to start."""
+    for _ in range(LOOKS - 1):
+        try:
+            return await chain.observe(await chain.head(), [candidate])
+        except AnotherBlock as outage:
+            log.info("looking again", reason=str(outage))
+    return await chain.observe(await chain.head(), [candidate])
 
 
 @contextmanager

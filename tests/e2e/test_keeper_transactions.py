@@ -116,7 +116,7 @@ def test_a_foreign_transaction_is_taken_out_of_the_way_and_the_chain_accepted(
     assert doctor["safe_hold"] == "fail"
     assert keeper("reconcile", "--accept").errors == ["--why: say what was found, it is kept in the journal"]
     accepted = keeper("reconcile", "--accept", "--why", "we took it ourselves")
-    assert (accepted.code, accepted.stderr) == (0, "")
+    assert (accepted.code, accepted.errors) == (0, [])
     chain.node.automine()
     move(chain, 4000)
     with keeper.running():

@@ -16,7 +16,7 @@ from keeper.adapters.ethereum.token_answer import read_tokens
 from keeper.core.index.candidates import Contract
 from keeper.core.model import Block, Fund
 from keeper.core.units import ZERO_ADDRESS, Address
-from keeper.ports import Observation
+from keeper.ports import AnotherBlock, Observation
 
 T = TypeVar("T")
 
@@ -115,10 +115,11 @@ class Lens:
         if answer.chain_id != self._chain_id:
             raise self._rpc.unavailable(f"the node is on chain {answer.chain_id}, not on {self._chain_id}")
         if (answer.block_number, answer.timestamp) != (block.number, block.timestamp):
-            raise self._rpc.unavailable(
+            outage = self._rpc.unavailable(
                 f"eth_call: ran at block {answer.block_number} (time {answer.timestamp}), "
                 f"not at the block asked for, {block.number} (time {block.timestamp})"
             )
+            raise AnotherBlock(str(outage))
 
     async def _ask_symbols(self, block: Block, tokens: Sequence[Address]) -> dict[Address, str]:
         return await self._ask_tokens(block, tokens, read_symbols)
