@@ -49,12 +49,12 @@ async def examine(chain: Chain, books: Books, weigher: Address | None = None) ->
     """In the order of the funds; a `weigher` that is none of their signers comes last, with the funds that follow an
     index. Writes nothing. Raises ChainUnavailable and BooksUnavailable."""
     by_signer: dict[Address, list[Fund]] = {}
-    funds_ = await books.funds()
-    for fund in funds_:
+    all_funds = await books.funds()
+    for fund in all_funds:
         by_signer.setdefault(fund.signer, []).append(fund)
     if weigher is not None and weigher not in by_signer:
         following = await books.index_states()
-        if theirs := [fund for fund in funds_ if fund.id in following]:
+        if theirs := [fund for fund in all_funds if fund.id in following]:
             by_signer[weigher] = theirs
     open_by_signer = {intent.signer: intent for intent in await books.open_intents()}
     reports = []

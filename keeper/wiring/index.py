@@ -143,10 +143,10 @@ async def preview(settings: Settings, name: str | None, rules: Methodology | Non
     if state is None:
         raise ConfigurationError([f"{known.one(name)[0].name} has no rules: `keeper index rules FUND --set FILE`"])
     weigher = Keys(settings, Mode.DRY_RUN).open_weigher()
-    async with open_sight(settings, name) as sight, open_market_data(settings) as provider:
+    async with open_sight(settings, name) as sight:
         found = Survey()
         if not state.methodology.rules.fixed_bps:
-            universe, hub = universe_of(settings, provider), hub_of(sight.market)
+            universe, hub = universe_of(settings, sight.provider), hub_of(sight.market)
             found = await survey(
                 state.methodology.rules,
                 state.members,

@@ -27,11 +27,13 @@ _FORBIDDING = {"hold": "safe_hold", "breaker": "breaker"}
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A fund as it is now, for commands that only look."""
+    """A fund as it is now, for commands that only look. `provider` is whom its prices were asked of: whoever asks for
+    more asks the same, whose limits are counted there."""
 
     market: Market
     chain: EthereumChain
     codec: AbiCodec
+    provider: MarketData | None
 
 
 @asynccontextmanager
@@ -41,7 +43,7 @@ async def open_sight(settings: Settings, name: str | None) -> AsyncIterator[Sigh
     fund, pinned = known.one(name)
     async with open_chain(settings) as chain, open_market_data(settings) as provider:
         await check_chain(settings, chain)
-        yield Sight(await _look(settings, fund, pinned, known, chain, provider), chain, AbiCodec())
+        yield Sight(await _look(settings, fund, pinned, known, chain, provider), chain, AbiCodec(), provider)
 
 
 async def _look(

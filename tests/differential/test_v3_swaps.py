@@ -76,7 +76,8 @@ def _pool(
         used |= {low, high}
     chain.node.execute(txs)
     (address,) = chain.node.rpc.views([(dex.v3_factory, "getPool(address,address,uint24)(address)", (*pair, fee))])
-    return str(address), *pair, sorted(used)  # type: ignore[return-value]
+    token0, token1 = pair
+    return str(address), token0, token1, sorted(used)
 
 
 def state(chain: LocalChain, address: str, ticks: Sequence[int]) -> Pool:

@@ -26,6 +26,7 @@ from keeper.core.words import duration, percent, utc
 
 DOUBT_SECONDS: Final = DAY
 """How long a member that nobody speaks for is kept: a provider that forgets a coin for an hour sells nothing."""
+_NOTHING: Final = Bps(0)
 LOOK_AGAIN_SECONDS: Final = 3_600
 """Chain time after which a look is taken again that ended in doubt, or against a guard."""
 
@@ -214,7 +215,7 @@ def _worth_a_step(market: Market, wanted: Bps) -> int:
     return max(1, min(wanted, market.treasury.limits.shift_cap // 2))
 
 
-def _refilled(market: Market, before: Sequence[Bps], after: Sequence[Bps], spent: Bps = Bps(0)) -> Timestamp:  # noqa: B008
+def _refilled(market: Market, before: Sequence[Bps], after: Sequence[Bps], spent: Bps = _NOTHING) -> Timestamp:
     """When the bucket, after `spent`, allows the next step; never: in a window's time somebody may have changed it."""
     limits, now = market.treasury.limits, market.block.timestamp
     left = max(0, market.treasury.budgets.shift - capacity(spent))

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Final
 
 from keeper.core.index.rounding import apportion
 from keeper.core.units import BPS, Bps
+
+NO_CEILING: Final = Bps(BPS)
 
 
 def shift_of(before: Sequence[Bps], after: Sequence[Bps]) -> Bps:
@@ -17,7 +20,7 @@ def step_towards(
     before: Sequence[Bps],
     after: Sequence[Bps],
     most: Bps,
-    ceiling: Bps = Bps(BPS),  # noqa: B008
+    ceiling: Bps = NO_CEILING,
 ) -> tuple[Bps, ...]:
     """Targets on the way from `before` to `after`, both summing to 10,000, that shift by at most `most`.
 
