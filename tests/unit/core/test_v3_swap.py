@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from keeper.core.amm.v3 import Q96
-from keeper.core.amm.v3_math import swap_step
+from keeper.core.amm.v3_math import price_after_token0, swap_step
 from keeper.core.amm.v3_swap import MAX_SQRT_PRICE, MIN_SQRT_PRICE, NotFilled, Pool, swap, tick_at
 from keeper.core.amm.v3_ticks import MAX_TICK, MIN_TICK, sqrt_price_at
 
@@ -116,10 +116,25 @@ def test_nothing_is_no_input() -> None:
         swap(pool(), 0, True)
 
 
-def test_the_edge_of_a_word_is_a_stop() -> None:
-    """In one step, and in two that stop at the edge: they differ by what a stop rounds off."""
+@pytest.mark.parametrize(("down", "edges"), [(True, (0, -15_360, -30_720)), (False, (15_300, 30_660))])
+def test_the_edges_of_words_are_stops(down: bool, edges: tuple[int, ...]) -> None:
+    """Step by step, by hand: to the edge of each word of 256 spacings, and then what is left."""
+    amount, price, paid, out = 10**19, ONE, 0, 0
     wide = pool(net={-887_220: 2 * E18, 887_220: -2 * E18})
-    far = swap(wide, 10**19, True)
-    assert far.after.tick < -60 * 256, "beyond the first word"
-    straight = swap_step(ONE, sqrt_price_at(-887_220), 2 * E18, 10**19, 3_000)
-    assert 0 <= straight.amount_out - far.amount_out <= 2
+    for edge in (*edges, -46_080 if down else 46_020):
+        step = swap_step(price, sqrt_price_at(edge), 2 * E18, amount - paid, 3_000)
+        price, paid, out = step.price, paid + step.amount_in + step.fee, out + step.amount_out
+    found = swap(wide, amount, down)
+    assert paid == amount, "it ends within the last of these words"
+    assert (found.amount_out, found.after.sqrt_price) == (out, price)
+    straight = swap_step(ONE, sqrt_price_at(-887_220 if down else 887_220), 2 * E18, amount, 3_000)
+    assert (straight.amount_out, straight.price) != (out, price), "without the stops it would be another quote"
+
+
+def test_what_would_overflow_is_rounded_as_the_contract_then_does() -> None:
+    """`amount * price` of more than 256 bits: the contract takes its other formula, which rounds otherwise."""
+    liquidity, price, amount = (1 << 127) + 7, 3 << 158, (1 << 97) + 3
+    scaled = liquidity << 96
+    assert amount * price >= 1 << 256
+    whole = -(-scaled * price // (scaled + amount * price))
+    assert price_after_token0(price, liquidity, amount) == -(-scaled // (scaled // price + amount)) != whole
